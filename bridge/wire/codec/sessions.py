@@ -1,0 +1,127 @@
+"""Session settings, their acceptance, and what a server says about its model."""
+
+from __future__ import annotations
+
+from bridge.errors import InvalidInput, MalformedMessage
+from bridge.wire.codec.tensors import encoding_from_wire, encoding_to_wire
+from bridge.wire.generated.posebridge.v1 import forecast_pb2, pose_pb2
+from bridge.wire.values import ModelInfo, SessionAccepted, SessionConfig, require_protocol_version
+
+_WITH_DEFAULT = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "deadline_ms", "visibility_threshold")
+
+
+def config_to_message(config: SessionConfig) -> forecast_pb2.SessionConfig:
+    """Return the message of a config, every field explicit, unchecked: `SessionConfig.validated` checks."""
+    return forecast_pb2.SessionConfig(
+        protocol_version=config.protocol_version,
+        client_name=config.client_name,
+        layout_id=config.layout_id,
+        forecast_rate_hz=config.forecast_rate_hz,
+        horizon_ms=config.horizon_ms,
+        samples=config.samples,
+        futures=config.futures,
+        encoding=encoding_to_wire(config.encoding),
+        deadline_ms=config.deadline_ms,
+        seed=config.seed,
+        visibility_threshold=config.visibility_threshold,
+    )
+
+
+def config_from_message(message: forecast_pb2.SessionConfig) -> SessionConfig:
+    """Read and check a config; absent fields take their defaults.
+
+    Raises:
+        VersionMismatch, NotFound, InvalidInput: as `SessionConfig.validated`.
+    """
+    require_protocol_version(message.protocol_version, speaker="client")
+    given = {name: getattr(message, name) for name in _WITH_DEFAULT if message.HasField(name)}
+    if message.encoding != pose_pb2.DATA_TYPE_UNSPECIFIED:
+        encoding = encoding_from_wire(message.encoding)
+        if encoding is None:
+            raise InvalidInput(f"is {message.encoding}", field="config.encoding", expected="float16 (1) or float32 (2)")
+        given["encoding"] = encoding
+    return SessionConfig(
+        protocol_version=message.protocol_version,
+        client_name=message.client_name,
+        layout_id=message.layout_id,
+        seed=message.seed,
+        **given,
+    ).validated()
+
+
+def accepted_to_message(accepted: SessionAccepted) -> forecast_pb2.SessionAccepted:
+    """Return the answer to a config."""
+    return forecast_pb2.SessionAccepted(
+        config=config_to_message(accepted.config),
+        protocol_version=accepted.protocol_version,
+        server_version=accepted.server_version,
+        session_id=accepted.session_id,
+        context_frames=accepted.context_frames,
+        rate_hz=accepted.rate_hz,
+    )
+
+
+def accepted_from_message(message: forecast_pb2.SessionAccepted) -> SessionAccepted:
+    """Read the answer to a config.
+
+    Raises:
+        VersionMismatch: if the server speaks another version; names both.
+        InvalidInput: if the settings in force make no sense.
+    """
+    require_protocol_version(message.protocol_version, speaker="server")
+    return SessionAccepted(
+        config=config_from_message(message.config),
+        protocol_version=message.protocol_version,
+        server_version=message.server_version,
+        session_id=message.session_id,
+        context_frames=message.context_frames,
+        rate_hz=message.rate_hz,
+    )
+
+
+def model_info_to_message(info: ModelInfo) -> forecast_pb2.GetModelInfoResponse:
+    """Return what a server runs."""
+    return forecast_pb2.GetModelInfoResponse(
+        protocol_version=info.protocol_version,
+        server_version=info.server_version,
+        layout_id=info.layout_id,
+        landmark_names=info.landmark_names,
+        bones=[index for bone in info.bones for index in bone],
+        context_frames=info.context_frames,
+        rate_hz=info.rate_hz,
+        max_horizon_ms=info.max_horizon_ms,
+        max_samples=info.max_samples,
+        max_futures=info.max_futures,
+        refinement=info.refinement,
+        weights_id=info.weights_id,
+        device=info.device,
+    )
+
+
+def model_info_from_message(message: forecast_pb2.GetModelInfoResponse) -> ModelInfo:
+    """Read what a server runs.
+
+    Raises:
+        VersionMismatch: if the server speaks another version; names both.
+        MalformedMessage: if the bones are no pairs of landmarks.
+    """
+    require_protocol_version(message.protocol_version, speaker="server")
+    names = tuple(message.landmark_names)
+    ends = tuple(message.bones)
+    if len(ends) % 2 or any(index >= len(names) for index in ends):
+        raise MalformedMessage("are no pairs of landmarks", field="model_info.bones", expected="two indices a bone")
+    return ModelInfo(
+        protocol_version=message.protocol_version,
+        server_version=message.server_version,
+        layout_id=message.layout_id,
+        landmark_names=names,
+        bones=tuple(zip(ends[::2], ends[1::2], strict=True)),
+        context_frames=message.context_frames,
+        rate_hz=message.rate_hz,
+        max_horizon_ms=message.max_horizon_ms,
+        max_samples=message.max_samples,
+        max_futures=message.max_futures,
+        refinement=message.refinement,
+        weights_id=message.weights_id,
+        device=message.device,
+    )
