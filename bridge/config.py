@@ -46,6 +46,15 @@ def _device(value: str) -> str:
     return value
 
 
+def default_threads() -> int:
+    """Threads for a computation when nobody says: half the cores, 1 to 8.
+
+    The other half is for the transports and whoever shares the machine: a product waits for its slowest thread, and
+    one that is not running costs more than a thread too few.
+    """
+    return max(1, min(8, (os.cpu_count() or 1) // 2))
+
+
 class Settings(BaseSettings):
     """How a server runs. Addresses are loopback unless told otherwise; an empty address switches a front off.
 
@@ -54,7 +63,7 @@ class Settings(BaseSettings):
         zmq: endpoint of the ZeroMQ front, ``tcp://HOST:PORT`` or ``ipc://PATH``; port 0 takes a free one.
         weights: weights file; None for the bundled ones.
         device: auto, cpu, mps, cuda or cuda:N.
-        threads: threads of a computation on the CPU; None leaves the choice to torch.
+        threads: threads of a computation on the CPU; None: `default_threads`.
         max_sessions: sessions at a time, both fronts together.
         session_idle_timeout_s: a ZeroMQ session that is silent for so long is forgotten.
         max_batch_windows: most windows that are forecast in one batch.

@@ -14,8 +14,8 @@
     ├── CheckpointError         a weights file is missing, damaged, foreign or too new
     └── InternalError           a fault of ours
 
-`ErrorKind` is the single place that maps an error to its gRPC status name and to its number on the wire (``ErrorCode`` in
-``forecast.proto``, which ZeroMQ clients see directly).
+`ErrorKind` is the single place that maps an error to its gRPC status name and to its number on the wire (``ErrorCode``
+in ``forecast.proto``, which ZeroMQ clients see directly).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ErrorKind(Enum):
 
 
 class BridgeError(Exception):
-    """Root of the tree. ``field`` names what is at fault, ``problem`` what was wrong, ``expected`` what would be right."""
+    """Root of the tree: ``field`` is what is at fault, ``problem`` what was wrong, ``expected`` what would be right."""
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
 

@@ -27,6 +27,7 @@ _UNCLEAR_HORIZONTALITY = 0.25
 MAX_HEADING_STEP_RAD = float(np.deg2rad(25.0))
 
 FloatArray = NDArray[np.float64]
+_AS_COMPLEX = np.array([1.0, 1.0j])
 _Real = TypeVar("_Real", np.float32, np.float64)
 
 
@@ -186,12 +187,14 @@ def _track(
     hips: tuple[FloatArray, FloatArray], shoulders: tuple[FloatArray, FloatArray], previous: FloatArray
 ) -> FloatArray:
     """Headings (n, T), frame by frame, from (direction (n, T, 2), trust (n, T)) of hips and shoulders, and a start."""
-    headings = np.empty_like(hips[1])
+    # Directions as complex numbers: what hips and shoulders say, and the weight left for the heading before.
+    clear, fallback = hips[1], (1 - hips[1]) * shoulders[1]
+    seen = clear * (hips[0] @ _AS_COMPLEX) + fallback * (shoulders[0] @ _AS_COMPLEX)
+    held = 1 - clear - fallback
+    headings = np.empty_like(clear)
     for t in range(headings.shape[1]):
-        held = np.stack([np.cos(previous), np.sin(previous)], axis=-1)
-        clear, fallback = hips[1][:, t, None], shoulders[1][:, t, None]
-        aim = clear * hips[0][:, t] + (1 - clear) * (fallback * shoulders[0][:, t] + (1 - fallback) * held)
-        turn = _wrap(np.arctan2(aim[:, 1], aim[:, 0]) - previous)
+        # Seen from the heading before, that heading itself points along the real axis.
+        turn = np.angle(seen[:, t] * np.exp(-1j * previous) + held[:, t])
         previous = previous + np.clip(turn, -MAX_HEADING_STEP_RAD, MAX_HEADING_STEP_RAD)
         headings[:, t] = previous
     return headings
@@ -215,8 +218,3 @@ def _turn(points: NDArray[_Real], angle_rad: FloatArray, scale: FloatArray | flo
     turned[..., 1] = points[..., 1] * np.asarray(scale, dtype)
     turned[..., 2] = sin * points[..., 0] + cos * points[..., 2]
     return turned
-
-
-def _wrap(angle_rad: FloatArray) -> FloatArray:
-    """The same angle in [-pi, pi)."""
-    return (angle_rad + np.pi) % (2 * np.pi) - np.pi
