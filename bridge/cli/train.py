@@ -1,0 +1,100 @@
+"""`pose-bridge train`: weights from motion files or recordings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bridge.training.trainer import EpochReport
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Folder or file with motion (npz): motion files or recordings.")],
+    out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
+    minutes: Annotated[float, typer.Option(min=0.05, help="Time to train, validation included.")] = 60.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: torch's choice.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    rollout_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Part of the time for the energy score of rollouts.")
+    ] = 0.5,
+    init: Annotated[Path | None, typer.Option(help="Start from these weights instead of random ones.")] = None,
+    layout: Annotated[str, typer.Option(help="Landmark layout of the data.")] = "mediapipe.pose.33",
+    tune: Annotated[bool, typer.Option(help="Choose refinement and controls on validation motion at the end.")] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not resume an interrupted training to the same file.")
+    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+) -> None:
+    """Train weights; interrupt it and run it again to resume.
+
+    Subjects are kept apart: those marked validation in an index.csv (or about 15 % of them, where there is no index)
+    choose the best weights and the refinement; nothing is trained on them.
+    """
+    import torch
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from bridge.forecaster import pick_device
+    from bridge.recordings import load_clips
+    from bridge.skeleton import get_layout
+    from bridge.training import Trainer, TrainingOptions, build_motion_set, split_clips, tune_refinement
+
+    console = Console(stderr=True)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen = get_layout(layout)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    train_clips, validation_clips = split_clips(load_clips(data))
+    train_set = build_motion_set(train_clips, chosen, 30.0)
+    validation_set = build_motion_set(validation_clips, chosen, 30.0)
+    options = TrainingOptions(minutes=minutes, rollout_share=rollout_share, seed=seed, device=str(pick_device(device)))
+    trainer = Trainer(train_set, validation_set, chosen, out, options, initial=init)
+    console.print(
+        f"{len(train_set.segment) / 1800:.1f} min of {len(set(train_set.subjects))} subjects to train on, "
+        f"{len(validation_set.segment) / 1800:.1f} min of {len(set(validation_set.subjects))} to validate on; "
+        f"torch {torch.__version__} on {options.device}, {torch.get_num_threads()} threads"
+    )
+    if fresh:
+        trainer.state_path.unlink(missing_ok=True)
+    if trainer.resume():
+        console.print(f"resuming at {trainer.progress.elapsed_s / 60:.1f} min, step {trainer.progress.step}")
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=minutes * 60)
+        bar.update(task, completed=trainer.progress.elapsed_s)
+
+        def on_epoch(report: EpochReport) -> None:
+            bar.console.print(
+                f"epoch {report.epoch:3d}  step {report.step:6d}  {report.phase:10s}  loss {report.train_loss:7.3f}  "
+                f"validation: nll {report.validation_nll:6.3f}, energy score {report.validation_energy_score:6.3f}"
+                + ("  best" if report.best else "")
+            )
+
+        def on_step(elapsed_s: float, loss: float) -> None:
+            bar.update(
+                task,
+                completed=elapsed_s,
+                description=f"{'rollouts' if trainer.rolling_out else 'likelihood'} {loss:.3f}",
+            )
+
+        trainer.run(on_epoch, on_step)
+    choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None
+    console.print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    if json_output:
+        best = min(trainer.history, key=lambda report: report.validation_energy_score)
+        report = {
+            "out": str(out),
+            "steps": trainer.progress.step,
+            "minutes": round(trainer.progress.elapsed_s / 60, 2),
+            "epochs": len(trainer.history),
+            "best": asdict(best),
+            "refinement": None if choice is None else str(choice.refinement),
+        }
+        sys.stdout.write(json.dumps(report) + "\n")
