@@ -1,0 +1,18 @@
+"""The Python client: one interface, sync and async, over gRPC and ZeroMQ."""
+
+from bridge.client.address import Address, TransportKind, parse_address
+from bridge.client.async_client import AsyncClient, connect_async
+from bridge.client.client import Client, connect
+from bridge.client.stats import ClientStats, ConnectionState
+
+__all__ = [
+    "Address",
+    "AsyncClient",
+    "Client",
+    "ClientStats",
+    "ConnectionState",
+    "TransportKind",
+    "connect",
+    "connect_async",
+    "parse_address",
+]
