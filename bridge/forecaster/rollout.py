@@ -82,9 +82,9 @@ def draw_noise(
     the same.
 
     With ``persistence`` r the kicks of a trajectory are a stationary autoregressive process over its blocks,
-    k_n = r k_{n-1} + sqrt(1 - r^2) xi_n: refinement keeps pushing a trajectory the way it did before. Each kick is standard
-    normal by itself, but no longer independent of the trajectory's past. Only with r = 0 do the kernels leave their
-    energy invariant given that past, and only then are path weights exact.
+    k_n = r k_{n-1} + sqrt(1 - r^2) xi_n: refinement keeps pushing a trajectory the way it did before. Each kick is
+    standard normal by itself, but no longer independent of the trajectory's past. Only with r = 0 do the kernels leave
+    their energy invariant given that past, and only then are path weights exact.
 
     Args:
         seeds: one per window (B); any integers.

@@ -108,7 +108,11 @@ class Trainer:
     ) -> None:
         self.layout, self.out, self.options, self.rate_hz = layout, out, options, rate_hz
         self.train_set, self.validation_set = train, validation
-        self.architecture = architecture or Architecture.for_joints(layout.joints)
+        started = None if initial is None else self._load_initial(initial)
+        self.started_from = None if started is None else started[1].training
+        self.architecture = (
+            started[1].architecture if started else architecture or Architecture.for_joints(layout.joints)
+        )
         self.frames = self.architecture.context_frames + options.horizon_frames
         self.starts = train.window_starts(self.frames)
         if len(self.starts) == 0:
@@ -120,12 +124,8 @@ class Trainer:
         self._prefetch = ThreadPoolExecutor(1)
         self._prepared: dict[tuple[int, int], Future[TrainingBatch]] = {}
         torch.manual_seed(options.seed)
-        if initial is not None:
-            self.model, known, _ = load_checkpoint(initial)
-            if known.layout != layout:
-                raise CheckpointError(f"{initial} is for layout {known.layout.id}", field="init", expected=layout.id)
-            self.architecture = known.architecture
-            self.model.train().requires_grad_(True)
+        if started is not None:
+            self.model = started[0].train().requires_grad_(True)
         else:
             self.model = GruSnf(self.architecture)
             self._fit_codec()
@@ -138,6 +138,14 @@ class Trainer:
         self.state_path = out.with_name(f"{out.name}.state")
         self.validation_batch = self._validation_batch()
         self.history: list[EpochReport] = []
+
+    def _load_initial(self, path: Path) -> tuple[GruSnf, Metadata]:
+        model, metadata, _ = load_checkpoint(path)
+        if metadata.layout != self.layout:
+            raise CheckpointError(
+                f"{path} is for layout {metadata.layout.id}", field="init", expected=f"weights for {self.layout.id}"
+            )
+        return model, metadata
 
     def _fit_codec(self) -> None:
         rng = np.random.default_rng([self.options.seed, 1])
@@ -333,6 +341,8 @@ class Trainer:
             "torch": torch.__version__,
             "options": asdict(self.options),
         }
+        if self.started_from is not None:
+            training["started_from"] = self.started_from
         validation = {"epochs": [asdict(report) for report in self.history[-40:]]}
         return Metadata(self.layout, self.rate_hz, self.architecture, Refinement(), training, validation)
 

@@ -1,0 +1,51 @@
+"""``pose-bridge``: one application, one module a command; what a command needs is loaded when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge import __version__
+from bridge.cli.demo import demo
+from bridge.cli.evaluate import evaluate
+from bridge.cli.info import info
+from bridge.cli.replay import replay
+from bridge.cli.serve import serve
+from bridge.cli.train import train
+from bridge.errors import BridgeError
+
+app = typer.Typer(
+    name="pose-bridge",
+    help="Keypoints in, several probability-weighted future poses out, inside the frame budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (serve, demo, replay, info, train, evaluate):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pose-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that come before the command."""
+
+
+def main() -> None:
+    """Run the command line. What goes wrong is said in one line on stderr: exit code 1, or 2 for a wrong usage."""
+    try:
+        app()
+    except BridgeError as error:
+        typer.echo(f"pose-bridge: error: {error}", err=True)
+        sys.exit(1)
