@@ -72,20 +72,21 @@ class Family:
 
 def _refined(kernel: str) -> Callable[[float, float, str], BlockSampler]:
     def build(temperature: float, strength: float, variant: str) -> BlockSampler:
+        layers, persistence = variant.split()
         size = min(strength, 1.0) if kernel == "pcn" else strength
-        refinement = Refinement(kernel, 1, round(size, 4), round(temperature, 4), persistence=float(variant))
-        return RefinedFlow(refinement)
+        return RefinedFlow(Refinement(kernel, 1, round(size, 4), round(temperature, 4), layers, float(persistence)))
 
     return build
 
 
-# Strength and persistence of whatever adds noise; the kernels and the white-noise control get the same ones.
-_STIRRING = ((0.12, "0"), (0.3, "0"), (0.12, "0.9"), (0.3, "0.9"))
+# Strength, layers and persistence of the kernels; the white-noise control gets the same ones (it has no layers).
+_KERNELS = ((0.12, "all 0"), (0.12, "all 0.9"), (0.3, "last 0"), (0.3, "last 0.9"))
+_NOISE = ((0.12, "0"), (0.12, "0.9"), (0.3, "0"), (0.3, "0.9"))
 
 FAMILIES: dict[str, Family] = {
-    "gru_snf:pcn": Family(_refined("pcn"), _STIRRING),
-    "gru_snf:metropolis": Family(_refined("metropolis"), _STIRRING),
-    "gru_snf:langevin": Family(_refined("langevin"), _STIRRING),
+    "gru_snf:pcn": Family(_refined("pcn"), _KERNELS),
+    "gru_snf:metropolis": Family(_refined("metropolis"), _KERNELS),
+    "gru_snf:langevin": Family(_refined("langevin"), _KERNELS),
     "gaussian_head": Family(lambda t, _strength, _variant: Control(source="head", temperature=round(t, 4))),
     "gru_nf_tempered": Family(lambda t, _strength, _variant: Control(temperature=round(t, 4))),
     "gru_nf_clamped": Family(
@@ -96,7 +97,7 @@ FAMILIES: dict[str, Family] = {
         lambda t, strength, variant: Control(
             temperature=round(t, 4), noise=round(strength, 4), persistence=float(variant)
         ),
-        _STIRRING,
+        _NOISE,
     ),
     "gru_nf_shrunk": Family(
         lambda t, strength, _variant: Control(temperature=round(t, 4), shrink=round(min(strength, 0.9), 4)),
@@ -134,7 +135,7 @@ def tune_refinement(
         return made.map(lambda tensor: tensor.to(device))
 
     probe = batch_of(min(32, len(starts)))
-    heaviest = FAMILIES["gru_snf:pcn"].build(1.0, 0.2, "0")
+    heaviest = FAMILIES["gru_snf:pcn"].build(1.0, 0.2, "all 0")
     energy_scores(model, probe, heaviest)
     begun = time.monotonic()
     energy_scores(model, probe, heaviest)
