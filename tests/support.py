@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
 
 from bridge.skeleton import MEDIAPIPE_POSE_33, Layout, register_layout
+
+if TYPE_CHECKING:
+    from bridge.forecaster.architecture import Architecture
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -67,27 +70,33 @@ def free_port() -> int:
         return port
 
 
-def tiny_weights(folder: Path, layout: Layout = MEDIAPIPE_POSE_33, *, seed: int = 0) -> Path:
-    """Write the weights of a small network with random (untrained) values, return the file: quick, real, not good."""
-    import torch
-
+def small_architecture(joints: int, *, block_dim: int = 6, couplings: int = 2) -> Architecture:
+    """Sizes of a network that is built and run in milliseconds."""
     from bridge.forecaster.architecture import Architecture
-    from bridge.forecaster.checkpoint import Metadata, save_checkpoint
-    from bridge.forecaster.model import GruSnf
-    from bridge.forecaster.refinement import Refinement
 
-    sizes = Architecture(
-        joints=layout.joints,
+    return Architecture(
+        joints=joints,
         context_frames=13,
-        block_dim=8,
+        block_dim=block_dim,
         pose_dim=8,
         encoder_hidden=16,
         decoder_hidden=16,
-        couplings=2,
+        couplings=couplings,
         coupling_hidden=16,
         head_hidden=16,
         root_hidden=8,
     )
+
+
+def tiny_weights(folder: Path, layout: Layout = MEDIAPIPE_POSE_33, *, seed: int = 0) -> Path:
+    """Write the weights of a small network with random (untrained) values, return the file: quick, real, not good."""
+    import torch
+
+    from bridge.forecaster.checkpoint import Metadata, save_checkpoint
+    from bridge.forecaster.model import GruSnf
+    from bridge.forecaster.refinement import Refinement
+
+    sizes = small_architecture(layout.joints, block_dim=8)
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

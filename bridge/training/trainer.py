@@ -49,11 +49,11 @@ class TrainingOptions:
     minutes: float = 60.0
     rollout_share: float = 0.5
     horizon_frames: int = 30
-    batch_windows: int = 256
+    batch_windows: int = 128
     rollout_windows: int = 48
     rollout_samples: int = 6
     learning_rate: float = 1.5e-3
-    rollout_learning_rate: float = 3e-4
+    rollout_learning_rate: float = 4e-4
     weight_decay: float = 1e-4
     likelihood_weight: float = 0.2
     noise_floor: float = 0.003

@@ -16,21 +16,9 @@ from bridge.forecaster.flow import ConditionalFlow
 from bridge.forecaster.model import ContextBatch, GruSnf
 from bridge.frames import Window
 from bridge.skeleton import Layout
-from tests.support import TINY_LAYOUT
+from tests.support import TINY_LAYOUT, small_architecture
 
-SMALL = Architecture(
-    joints=TINY_LAYOUT.joints,
-    context_frames=13,
-    block_frames=3,
-    block_dim=6,
-    pose_dim=8,
-    encoder_hidden=16,
-    decoder_hidden=16,
-    couplings=3,
-    coupling_hidden=16,
-    head_hidden=16,
-    root_hidden=8,
-)
+SMALL = small_architecture(TINY_LAYOUT.joints, couplings=3)
 
 
 def small_model(arch: Architecture = SMALL, *, seed: int = 0) -> GruSnf:

@@ -8,23 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.forecaster.architecture import Architecture
 from bridge.recordings import Clip, save_recording
 from bridge.training import MotionSet, build_motion_set
-from tests.support import TINY_LAYOUT
+from tests.support import TINY_LAYOUT, small_architecture
 
-SMALL = Architecture(
-    joints=TINY_LAYOUT.joints,
-    context_frames=13,
-    block_dim=6,
-    pose_dim=8,
-    encoder_hidden=16,
-    decoder_hidden=16,
-    couplings=2,
-    coupling_hidden=16,
-    head_hidden=16,
-    root_hidden=8,
-)
+SMALL = small_architecture(TINY_LAYOUT.joints)
 
 
 def motion(time_s: NDArray[np.floating], *, seed: int = 0) -> NDArray[np.float32]:
