@@ -89,7 +89,8 @@ class RunningServer:
 
     def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="test-server")
+        # A test that fails before it stops its server must not keep the whole run from ending.
+        self._thread = threading.Thread(target=self._loop.run_forever, name="test-server", daemon=True)
         self._thread.start()
         self._server = Server(settings, engine=engine)
         self._stopped = False
@@ -181,7 +182,7 @@ class GrpcClient:
 
     def receive(self, timeout_s: float = PATIENCE_S) -> forecast_pb2.StreamForecastsResponse:
         if self._reader is None:
-            self._reader = threading.Thread(target=self._read)
+            self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
         answer = self._incoming.get(timeout=timeout_s)
         if isinstance(answer, Exception):
