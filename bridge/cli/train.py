@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bridge.skeleton import Layout
     from bridge.training.trainer import EpochReport
 
 
@@ -24,9 +27,15 @@ def train(
     rollout_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Part of the time for the energy score of rollouts.")
     ] = 0.5,
+    guide_share: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Part of the time for the guide of the refinement; 0: no guide.")
+    ] = 0.3,
     init: Annotated[Path | None, typer.Option(help="Start from these weights instead of random ones.")] = None,
     layout: Annotated[str, typer.Option(help="Landmark layout of the data.")] = "mediapipe.pose.33",
     tune: Annotated[bool, typer.Option(help="Choose refinement and controls on validation motion at the end.")] = True,
+    residual_baseline: Annotated[
+        bool, typer.Option("--residual-baseline", help="Train the deterministic baseline of `evaluate` instead.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Do not resume an interrupted training to the same file.")
     ] = False,
@@ -35,26 +44,50 @@ def train(
     """Train weights; interrupt it and run it again to resume.
 
     Subjects are kept apart: those marked validation in an index.csv (or about 15 % of them, where there is no index)
-    choose the best weights and the refinement; nothing is trained on them.
+    choose the best weights and the refinement; nothing is trained on them. The guide, small networks that predict the
+    whole horizon at once, is trained after the rest.
+
+    With --residual-baseline the weights are those of residual_mlp in `pose-bridge evaluate`, trained on the CPU in one
+    go (those bundled took `--minutes 10 --threads 1`); --minutes, --threads, --seed and --layout apply.
     """
     import torch
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from bridge.errors import InvalidInput
     from bridge.forecaster import pick_device
     from bridge.recordings import load_clips
     from bridge.skeleton import get_layout
-    from bridge.training import Trainer, TrainingOptions, build_motion_set, split_clips, tune_refinement
+    from bridge.training import (
+        ResidualOptions,
+        Trainer,
+        TrainingOptions,
+        build_motion_set,
+        split_clips,
+        train_guide,
+        tune_refinement,
+    )
 
     console = Console(stderr=True)
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = get_layout(layout)
+    if residual_baseline:
+        if init is not None or fresh:
+            raise InvalidInput(
+                "has no meaning here",
+                field="--fresh" if init is None else "--init",
+                expected="nothing to go on from: with --residual-baseline training always starts anew",
+            )
+        _train_residual_baseline(data, out, chosen, minutes, seed, console, json_output)
+        return
     out.parent.mkdir(parents=True, exist_ok=True)
     train_clips, validation_clips = split_clips(load_clips(data))
     train_set = build_motion_set(train_clips, chosen, 30.0)
     validation_set = build_motion_set(validation_clips, chosen, 30.0)
-    options = TrainingOptions(minutes=minutes, rollout_share=rollout_share, seed=seed, device=str(pick_device(device)))
+    options = TrainingOptions(
+        minutes=minutes * (1.0 - guide_share), rollout_share=rollout_share, seed=seed, device=str(pick_device(device))
+    )
     trainer = Trainer(train_set, validation_set, chosen, out, options, initial=init)
     console.print(
         f"{len(train_set.segment) / 1800:.1f} min of {len(set(train_set.subjects))} subjects to train on, "
@@ -67,7 +100,7 @@ def train(
         console.print(f"resuming at {trainer.progress.elapsed_s / 60:.1f} min, step {trainer.progress.step}")
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("training", total=minutes * 60)
+        task = bar.add_task("training", total=options.minutes * 60)
         bar.update(task, completed=trainer.progress.elapsed_s)
 
         def on_epoch(report: EpochReport) -> None:
@@ -85,7 +118,16 @@ def train(
             )
 
         trainer.run(on_epoch, on_step)
+    if guide_share > 0:
+        train_guide(
+            out,
+            train_set,
+            validation_set,
+            ResidualOptions(minutes=minutes * guide_share, seed=seed),
+            console.print,
+        )
     choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None
+    trainer.forget_progress()
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     if json_output:
         best = min(trainer.history, key=lambda report: report.validation_energy_score)
@@ -98,3 +140,44 @@ def train(
             "refinement": None if choice is None else str(choice.refinement),
         }
         sys.stdout.write(json.dumps(report) + "\n")
+
+
+def _train_residual_baseline(
+    data: Path, out: Path, layout: Layout, minutes: float, seed: int, console: Console, json_output: bool
+) -> None:
+    import torch
+
+    from bridge.evaluation.residual_mlp import ResidualWeights
+    from bridge.forecaster.residual_mlp import ResidualMlp, ResidualSizes
+    from bridge.recordings import load_clips
+    from bridge.training import build_motion_set, split_clips
+    from bridge.training.residual import ResidualOptions, train_residual
+
+    rate_hz = 30.0
+    train_clips, validation_clips = split_clips(load_clips(data))
+    torch.manual_seed(seed)
+    network = ResidualMlp(ResidualSizes(layout.joints))
+    last = train_residual(
+        network,
+        build_motion_set(train_clips, layout, rate_hz),
+        build_motion_set(validation_clips, layout, rate_hz),
+        layout,
+        ResidualOptions(minutes=minutes, seed=seed),
+        context_frames=network.sizes.context_frames,
+        horizon_frames=network.sizes.horizon_frames,
+        on_report=lambda report: console.print(
+            f"{report.elapsed_s / 60:5.1f} min  step {report.step:6d}  loss {report.train_loss:.4f}  "
+            f"validation: error over last pose {report.ratio:.4f}"
+        ),
+    )
+    training = {
+        "subjects": sorted({clip.subject for clip in train_clips}),
+        "licences": sorted({clip.licence for clip in train_clips} - {""}),
+        "seed": seed,
+        **asdict(last),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    ResidualWeights(network, layout.id, rate_hz, training).save(out)
+    console.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB)")
+    if json_output:
+        sys.stdout.write(json.dumps({"out": str(out), **asdict(last)}) + "\n")

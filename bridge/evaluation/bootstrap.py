@@ -32,25 +32,29 @@ class ClusteredBootstrap:
         self, subjects: Sequence[str], clips: Sequence[str], *, seed: int = 0, replicates: int = REPLICATES
     ) -> None:
         keys = list(zip(subjects, clips, strict=True))
+        self._keys, self._seed, self._replicates = keys, seed, replicates
         clusters = sorted(set(keys))
         position = {key: index for index, key in enumerate(clusters)}
         self._cluster: NDArray[np.intp] = np.array([position[key] for key in keys], np.intp)
         of_subject: dict[str, list[int]] = {}
         for index, (subject, _) in enumerate(clusters):
             of_subject.setdefault(subject, []).append(index)
-        groups = [np.array(members, np.intp) for members in of_subject.values()]
         random = np.random.default_rng(seed)
+        drawn = random.multinomial(len(of_subject), _equal(len(of_subject)), size=replicates)  # (R, subjects)
         self._multiplicity = np.zeros((replicates, len(clusters)))
-        for row in self._multiplicity:
-            for group in random.integers(len(groups), size=len(groups)):
-                members = groups[group]
-                np.add.at(row, members[random.integers(len(members), size=len(members))], 1.0)
+        for times, members in zip(drawn.T, of_subject.values(), strict=True):
+            self._multiplicity[:, members] = random.multinomial(times * len(members), _equal(len(members)))
         self._windows = np.bincount(self._cluster, minlength=len(clusters)).astype(np.float64)
 
     @property
     def clusters(self) -> int:
         """Number of clips."""
         return len(self._windows)
+
+    def of(self, rows: NDArray[np.intp]) -> ClusteredBootstrap:
+        """The bootstrap of some of the windows, by their indices, as if they were all."""
+        subjects, clips = zip(*(self._keys[row] for row in rows), strict=True)
+        return ClusteredBootstrap(subjects, clips, seed=self._seed, replicates=self._replicates)
 
     def means(self, values: FloatArray) -> FloatArray:
         """Mean of per-window values (N,) in every replicate (R,)."""
@@ -64,3 +68,8 @@ class ClusteredBootstrap:
         tail = 50.0 * (1.0 - CONFIDENCE)
         low, high = np.percentile(self.means(values), [tail, 100.0 - tail])
         return float(low), float(high)
+
+
+def _equal(count: int) -> FloatArray:
+    """Equal probabilities of ``count`` things."""
+    return np.full(count, 1.0 / count)

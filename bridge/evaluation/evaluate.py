@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bridge.evaluation.bootstrap import ClusteredBootstrap
 from bridge.evaluation.methods import Method
-from bridge.evaluation.population import true_diversity
-from bridge.evaluation.tally import HORIZONS_MS, MethodScores, ScoreTally
+from bridge.evaluation.scores import FloatArray, Samples
+from bridge.evaluation.tally import Answers, MethodScores, ScoreTally, horizon_rows, mobile_joints
 from bridge.evaluation.windows import EvaluationWindow
-from bridge.forecaster.jobs import canonical_batch
 from bridge.skeleton import Layout
+
+__all__ = ["BATCH_WINDOWS", "Evaluation", "SampleSink", "evaluate_methods", "horizon_rows", "mobile_joints"]
 
 BATCH_WINDOWS = 32
 
 Progress = Callable[[str, int], None]
+
+
+class SampleSink(Protocol):
+    """Whatever wants the futures themselves."""
+
+    def add(self, name: str, samples_m: Samples) -> None:
+        """Take the next batch (B, S, H, J, 3) of a method; methods come one after another, windows in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +38,29 @@ class Evaluation:
 
     Attributes:
         windows: N.
+        families: of every window: the source its subject belongs to.
+        actions: of every window.
         apd_true: diversity of the true futures (`population.true_diversity`), None when no window has a neighbour.
         apd_true_windows: windows that have one.
+        possible_futures: mean number of true futures that MMADE and MMFDE hold a window's samples against.
+        truth_limb_stretch: (N,) of the recordings themselves, a fraction.
         batch_windows: windows forecast at once, at most.
-        horizons_ms: at which landmark errors are given.
+        horizons: horizon in ms at which landmark errors are given, and the row of the future that it is.
+        rate_hz: of futures.
         methods: scores by name, in the order they were given.
         bootstrap: the replicates behind every interval.
     """
 
     windows: int
+    families: tuple[str, ...]
+    actions: tuple[str, ...]
     apd_true: float | None
     apd_true_windows: int
+    possible_futures: float
+    truth_limb_stretch: FloatArray
     batch_windows: int
-    horizons_ms: tuple[int, ...]
+    horizons: dict[int, int]
+    rate_hz: float
     methods: dict[str, MethodScores]
     bootstrap: ClusteredBootstrap
 
@@ -53,6 +73,8 @@ def evaluate_methods(
     rate_hz: float,
     seed: int = 0,
     batch_windows: int = BATCH_WINDOWS,
+    threads: int = 1,
+    keep: SampleSink | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score methods on windows.
@@ -64,59 +86,42 @@ def evaluate_methods(
         rate_hz: of windows and futures.
         seed: of all sampling and of the bootstrap; window n has the same seed for every method, whatever the batches.
         batch_windows: windows forecast at once.
+        threads: that score a batch; the numbers are the same for any number of them.
+        keep: is given every batch of every method.
         progress: called with a method's name and the number of windows just scored.
     """
     horizon_frames = len(windows[0].truth_m)
-    horizons = horizon_rows(horizon_frames, rate_hz)
-    mobile = mobile_joints(layout)
+    answers = Answers(windows, layout, rate_hz)
     seeds = [int(s) for s in np.random.default_rng(seed).integers(2**62, size=len(windows))]
     results: dict[str, MethodScores] = {}
-    for method in methods:
-        tally = ScoreTally(method.name, method.stochastic, horizons, mobile)
-        for start in range(0, len(windows), batch_windows):
-            batch = windows[start : start + batch_windows]
-            began = time.perf_counter()
-            samples_m = method.futures(
-                [item.window for item in batch], horizon_frames, seeds[start : start + batch_windows]
-            )
-            elapsed_s = time.perf_counter() - began
-            truth_m = np.stack([item.truth_m for item in batch])
-            last_pose_m = np.stack([item.window.pose_m[-1] for item in batch])
-            tally.add(samples_m, truth_m, last_pose_m, elapsed_s)
-            if progress is not None:
-                progress(method.name, len(batch))
-        results[method.name] = tally.result()
-    apd_true, with_neighbours = _true_diversity(windows, layout)
+    with ThreadPoolExecutor(threads) as executor:
+        for method in methods:
+            tally = ScoreTally(method.name, method.stochastic, answers)
+            for start in range(0, len(windows), batch_windows):
+                batch = windows[start : start + batch_windows]
+                began = time.perf_counter()
+                samples_m = method.futures(
+                    [item.window for item in batch], horizon_frames, seeds[start : start + batch_windows]
+                )
+                elapsed_s = time.perf_counter() - began
+                tally.add(start, samples_m, elapsed_s, executor, threads)
+                if keep is not None:
+                    keep.add(method.name, samples_m)
+                if progress is not None:
+                    progress(method.name, len(batch))
+            results[method.name] = tally.result()
+    apd_true, with_neighbours = answers.possible.diversity()
     return Evaluation(
         windows=len(windows),
+        families=tuple(item.family for item in windows),
+        actions=tuple(item.action for item in windows),
         apd_true=apd_true,
         apd_true_windows=with_neighbours,
+        possible_futures=float(answers.possible.neighbours.mean()),
+        truth_limb_stretch=answers.limb_stretch(),
         batch_windows=batch_windows,
-        horizons_ms=tuple(horizons),
+        horizons=answers.horizons,
+        rate_hz=rate_hz,
         methods=results,
         bootstrap=ClusteredBootstrap([item.subject for item in windows], [item.clip_id for item in windows], seed=seed),
     )
-
-
-def horizon_rows(horizon_frames: int, rate_hz: float) -> dict[int, int]:
-    """The standard horizons in ms that a future reaches, each with its nearest row."""
-    rows = {ms: round(ms * rate_hz / 1000.0) - 1 for ms in HORIZONS_MS}
-    return {ms: row for ms, row in rows.items() if 0 <= row < horizon_frames}
-
-
-def mobile_joints(layout: Layout) -> NDArray[np.intp]:
-    """Landmarks that move by themselves: the ends of the limb bones, without the hips (whose middle is the origin)."""
-    ends = {joint for bone in layout.limb_bones for joint in bone} - set(layout.hips)
-    return np.array(sorted(ends), np.intp)
-
-
-def _true_diversity(windows: Sequence[EvaluationWindow], layout: Layout) -> tuple[float | None, int]:
-    batch, frame = canonical_batch([item.window for item in windows], layout)
-    truth_m = np.stack([item.truth_m for item in windows])
-    context_frames, horizon_frames = batch.pose.shape[1], truth_m.shape[1]
-    clip = np.unique([f"{item.subject}/{item.clip_id}" for item in windows], return_inverse=True)[1]
-    first = np.array([item.first_future_frame for item in windows])
-    overlapping = (clip[:, None] == clip[None, :]) & (
-        np.abs(first[:, None] - first[None, :]) < context_frames + horizon_frames
-    )
-    return true_diversity(batch.pose[:, -1], frame.pose_to_canonical(truth_m), frame.scale_m, overlapping)

@@ -14,8 +14,8 @@ SAME_POSE_RMS_M = 0.125
 _STRIP_ROWS = 512
 
 
-def energy_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Energy distance 2 E‖X - Y‖ - E‖X - X'‖ - E‖Y - Y'‖ between the sets of sampled and of true futures, metres.
+class EnergyDistance:
+    """Energy distance 2 E‖X - Y‖ - E‖X - X'‖ - E‖Y - Y'‖ between sets of sampled futures and one of true ones, metres.
 
     The sets are pooled over windows; give displacements from the last seen pose, so that where a body stands and how it
     holds itself does not drown what it does. All three means run over pairs of DIFFERENT windows (a sample and the
@@ -23,22 +23,43 @@ def energy_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     below it, for a forecaster whose samples are distributed like the truth.
 
     Args:
-        x: (N, M, ...) M sampled futures of each of N windows.
-        y: (N, ...) the true ones.
-
-    Returns:
-        The distance; 0 for fewer than two windows.
+        truth: (N, ...) true futures, one of each window.
     """
-    windows, samples = x.shape[:2]
-    if windows < 2:
-        return 0.0
-    truth = y.reshape(windows, -1)
-    drawn = x.reshape(windows * samples, -1)
-    owner = np.repeat(np.arange(windows), samples)
-    own = np.arange(windows)
-    across = _mean_distance(drawn, truth, owner, own)
-    within = _mean_distance(drawn, drawn, owner, owner)
-    return 2.0 * across - within - _mean_distance(truth, truth, own, own)
+
+    def __init__(self, truth: NDArray[np.float32]) -> None:
+        self._truth = np.ascontiguousarray(truth.reshape(len(truth), -1))
+        self._within = _mean_distance_within(self._truth, 1) if len(truth) > 1 else 0.0
+
+    def of(self, samples: NDArray[np.float32]) -> float:
+        """Distance of M sampled futures of each of the N windows, (N, M, ...); 0 for fewer than two windows."""
+        windows, count = samples.shape[:2]
+        if windows < 2:
+            return 0.0
+        drawn = np.ascontiguousarray(samples.reshape(windows * count, -1))
+        across = _mean_distance_across(drawn, self._truth, count)
+        return 2.0 * across - _mean_distance_within(drawn, count) - self._within
+
+
+def energy_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    """`EnergyDistance` of M sampled futures (N, M, ...) of each of N windows to the true ones (N, ...)."""
+    return EnergyDistance(y).of(x)
+
+
+def same_pose(
+    last_pose: NDArray[np.float32], scale_m: FloatArray, same_pose_rms_m: float = SAME_POSE_RMS_M
+) -> NDArray[np.bool_]:
+    """Pairs (N, N) of windows whose last poses are the same but for ``same_pose_rms_m`` per landmark; all with itself.
+
+    Args:
+        last_pose: (N, J, 3) canonical; the distance is measured at the mean size of the two bodies.
+        scale_m: (N,) metres per canonical unit.
+        same_pose_rms_m: the tolerance.
+    """
+    poses = last_pose.reshape(len(last_pose), -1)
+    size_m = 0.5 * (scale_m[:, None] + scale_m[None, :])
+    near = _distances(poses, poses) * size_m <= same_pose_rms_m * np.sqrt(last_pose.shape[1])
+    np.fill_diagonal(near, True)
+    return np.asarray(near)
 
 
 def true_diversity(
@@ -67,10 +88,7 @@ def true_diversity(
         The diversity in metres, None if no window has a neighbour, and the number of windows that have one.
     """
     size_m = 0.5 * (scale_m[:, None] + scale_m[None, :])
-    joints = last_pose.shape[1]
-    poses = last_pose.reshape(len(last_pose), -1)
-    near = _distances(poses, poses) * size_m <= same_pose_rms_m * np.sqrt(joints)
-    near &= ~overlapping
+    near = same_pose(last_pose, scale_m, same_pose_rms_m) & ~overlapping
     np.fill_diagonal(near, False)
     neighbours = near.sum(axis=1)
     has = neighbours > 0
@@ -87,14 +105,32 @@ def _distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.flo
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
-def _mean_distance(
-    a: NDArray[np.float32], b: NDArray[np.float32], owner_a: NDArray[np.intp], owner_b: NDArray[np.intp]
-) -> float:
-    """Mean distance between rows of different owners, in strips of rows so that memory stays bounded."""
-    total, pairs = 0.0, 0
-    for start in range(0, len(a), _STRIP_ROWS):
-        strip = slice(start, start + _STRIP_ROWS)
-        other = owner_a[strip, None] != owner_b[None, :]
-        total += float(_distances(a[strip], b).sum(where=other, dtype=np.float64))
-        pairs += int(other.sum())
-    return total / pairs
+def _mean_distance_across(drawn: NDArray[np.float32], truth: NDArray[np.float32], per_window: int) -> float:
+    """Mean distance of drawn rows to the truths of other windows, in strips of rows so that memory stays bounded.
+
+    Args:
+        drawn: (N * per_window, D), window by window.
+        truth: (N, D).
+        per_window: drawn rows of each window.
+    """
+    total = 0.0
+    for start in range(0, len(drawn), _STRIP_ROWS):
+        apart = _distances(drawn[start : start + _STRIP_ROWS], truth)
+        rows = np.arange(len(apart))
+        apart[rows, (start + rows) // per_window] = 0.0
+        total += float(apart.sum(dtype=np.float64))
+    return total / (len(drawn) * (len(truth) - 1))
+
+
+def _mean_distance_within(rows: NDArray[np.float32], per_window: int) -> float:
+    """Mean distance between rows (N * per_window, D) of different windows; every pair is computed once."""
+    strip = max(_STRIP_ROWS // per_window, 1) * per_window
+    total = 0.0
+    for start in range(0, len(rows), strip):
+        apart = _distances(rows[start : start + strip], rows[start:])
+        square = apart[:, : len(apart)]
+        window = np.arange(len(apart)) // per_window
+        square[window[:, None] >= window[None, :]] = 0.0
+        total += float(apart.sum(dtype=np.float64))
+    windows = len(rows) // per_window
+    return total / (per_window**2 * windows * (windows - 1) / 2)

@@ -4,7 +4,8 @@ Throughout: samples ``x`` (N, S, H, J, 3) and truth ``y`` (N, H, J, 3) in metres
 and heading; N windows, S samples, H frames, J landmarks. ``‖·‖`` is the Euclidean norm of everything that is left when
 the averaged axes are taken away, as in the literature on stochastic motion prediction (DLow, GSPS, BeLFusion): of a
 whole pose (3J numbers) for ADE and FDE, of a whole future (3HJ numbers) for APD and the energy score. Every function
-returns one value per window; averaging over windows is the caller's.
+returns one value per window; averaging over windows is the caller's. Scores of marginal distributions and of pairs of
+coordinates are in `scores_probabilistic`, those of the few futures that are returned in `scores_returned`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MM_PER_M = 1000.0
 
 def pairwise_distances(x: Samples) -> FloatArray:
     """Distances ‖vec(x^k) - vec(x^l)‖ between the samples of each window, (N, S, S), metres."""
-    return vector_distances(x.reshape(*x.shape[:2], -1).astype(np.float64))
+    return vector_distances(x.reshape(*x.shape[:2], -1))
 
 
 def landmark_errors(x: Samples, y: Samples) -> Samples:
@@ -96,9 +97,9 @@ def truth_ranks(x: Samples, y: Samples, joints: NDArray[np.intp]) -> NDArray[np.
     """
     _check(x, y)
     samples, horizon = x.shape[1], x.shape[2]
-    drawn, seen = x[:, :, :, joints], y[:, None, :, joints]
-    below = (drawn < seen).sum(axis=1)
-    below += (drawn == seen).sum(axis=1) // 2
+    drawn, seen = np.take(x, joints, axis=3), np.take(y, joints, axis=2)[:, None]
+    below = (drawn < seen).sum(axis=1, dtype=np.int16)
+    below += (drawn == seen).sum(axis=1, dtype=np.int16) // 2
     counts = [np.bincount(below[:, t].ravel(), minlength=samples + 1) for t in range(horizon)]
     return np.stack(counts).astype(np.int64)
 

@@ -8,8 +8,9 @@ undetected in it, or when it would have to be interpolated over a gap. Truth is 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeVar
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import InvalidInput, NotFound
+from bridge.evaluation.conditions import Condition
 from bridge.frames import Window
 from bridge.geometry import hip_middle
 from bridge.recordings import Clip, clip_frames
@@ -28,6 +30,10 @@ DEFAULT_STRIDE_FRAMES = 15
 _GAP_PERIODS = 1.5
 # Motion before the context that a timeline still sees, for the heading of a body that lies.
 _HISTORY_US = 2e6
+# The same for windows that are fed one by one.
+_SHORT_HISTORY_US = 5e5
+# Time of a clip's first frame as its frames tell it (the wire wants times above 0).
+_FIRST_US = 1
 
 Item = TypeVar("Item")
 
@@ -97,13 +103,51 @@ def cut_windows(
     for cutter, chosen in groupby(even_subset(candidates, max_windows), key=itemgetter(0)):
         windows.extend(cutter.cut(row for _, row in chosen))
     if not windows:
-        needed_s = (context_frames + horizon_frames) / rate_hz
-        raise NotFound(
-            "no clip is long enough",
-            field="data",
-            expected=f"at least {needed_s:.1f} s in a row with every landmark seen",
-        )
+        raise _nothing_to_cut(context_frames, horizon_frames, rate_hz)
     return windows
+
+
+def cut_under_conditions(
+    clips: Iterable[Clip],
+    layout: Layout,
+    conditions: Sequence[Condition],
+    *,
+    context_frames: int,
+    horizon_frames: int,
+    rate_hz: float = 30.0,
+    stride_frames: int = DEFAULT_STRIDE_FRAMES,
+    max_windows: int | None = None,
+    seed: int = 0,
+) -> list[list[EvaluationWindow | None]]:
+    """The windows of `cut_windows`, each seen under every condition: the same questions and answers, other contexts.
+
+    Every window is cut by itself, from the frames of its context and half a second before, so that one window's losses
+    and noise do not depend on which others are cut.
+
+    Args:
+        clips, layout, context_frames, horizon_frames, rate_hz, stride_frames, max_windows: as for `cut_windows`.
+        conditions: in what ways to see them; windows that the first one loses are left out of all.
+        seed: of the conditions' randomness.
+
+    Returns:
+        For each condition the windows in the same order; None where the condition leaves no context (a gap that is too
+        long) or loses the newest frame.
+
+    Raises:
+        InvalidInput: if a clip has another layout.
+        NotFound: if no clip is long enough.
+    """
+    cutters = [_ClipCutter(clip, layout, context_frames, horizon_frames, rate_hz) for clip in clips]
+    candidates = [(cutter, row) for cutter in cutters for row in cutter.rows(stride_frames)]
+    seen: list[list[EvaluationWindow | None]] = [[] for _ in conditions]
+    for cutter, row in even_subset(candidates, max_windows):
+        views = [cutter.cut_under(condition, row, seed) for condition in conditions]
+        if views[0] is not None:
+            for windows, view in zip(seen, views, strict=True):
+                windows.append(view)
+    if not seen[0]:
+        raise _nothing_to_cut(context_frames, horizon_frames, rate_hz)
+    return seen
 
 
 def even_subset(items: Sequence[Item], count: int | None) -> list[Item]:
@@ -112,6 +156,15 @@ def even_subset(items: Sequence[Item], count: int | None) -> list[Item]:
         return list(items)
     chosen = np.rint(np.linspace(0, len(items) - 1, max(count, 1))).astype(int)
     return [items[index] for index in chosen]
+
+
+def _nothing_to_cut(context_frames: int, horizon_frames: int, rate_hz: float) -> NotFound:
+    needed_s = (context_frames + horizon_frames) / rate_hz
+    return NotFound(
+        "no clip is long enough",
+        field="data",
+        expected=f"at least {needed_s:.1f} s in a row with every landmark seen",
+    )
 
 
 class _ClipCutter:
@@ -145,28 +198,59 @@ class _ClipCutter:
 
     def cut(self, rows: Iterable[int]) -> Iterator[EvaluationWindow]:
         """The windows that end at rising ``rows``; none where the context has a gap that is too long to bridge."""
-        frames = list(clip_frames(self._clip, self._clip.clip_id))
+        frames = list(clip_frames(self._clip, self._clip.clip_id, start_us=_FIRST_US))
         timeline, fed = self._fresh_timeline(), 0
         for row in rows:
             # Frames long before a window leave no trace in it: skip them when windows are far apart.
-            history_us = self._context_frames * self._period_us + _HISTORY_US
-            start = int(np.searchsorted(self._elapsed_us, self._elapsed_us[row] - history_us))
+            start = self._first_row(row, _HISTORY_US)
             if start > fed:
                 timeline, fed = self._fresh_timeline(), start
             for frame in frames[fed : row + 1]:
                 timeline.add(frame)
             fed = row + 1
-            window, truth_m = timeline.window(), self._answer(row)
-            if window is not None and truth_m is not None:
-                yield EvaluationWindow(
-                    window=window,
-                    truth_m=truth_m,
-                    clip_id=self._clip.clip_id,
-                    subject=self._clip.subject,
-                    family=self._clip.family,
-                    action=self._clip.action,
-                    first_future_frame=round(float(self._elapsed_us[row]) / self._period_us) + 1,
-                )
+            item = self._item(row, timeline.window())
+            if item is not None:
+                yield item
+
+    def cut_under(self, condition: Condition, row: int, seed: int) -> EvaluationWindow | None:
+        """The window that ends at ``row`` as a condition lets it be seen; None where it leaves no such window."""
+        clip, part = self._clip, slice(self._first_row(row, _SHORT_HISTORY_US), row + 1)
+        stretch = replace(
+            clip,
+            pose_m=clip.pose_m[part],
+            visibility=clip.visibility[part],
+            root_m=None if clip.root_m is None else clip.root_m[part],
+            timestamp_us=clip.timestamp_us[part],
+        )
+        key = zlib.crc32(f"{condition.name}/{clip.subject}/{clip.clip_id}".encode())
+        received = condition.degrade(stretch, np.random.default_rng([seed, key, row]))
+        start_us = int(received.timestamp_us[0] - clip.timestamp_us[0]) + _FIRST_US
+        timeline = self._fresh_timeline()
+        for frame in clip_frames(received, clip.clip_id, start_us=start_us):
+            timeline.add(frame)
+        window = timeline.window()
+        # A window that ends earlier has another answer.
+        newest_us = int(self._elapsed_us[row]) + _FIRST_US
+        return self._item(row, window) if window is not None and window.timestamp_us == newest_us else None
+
+    def _item(self, row: int, window: Window | None) -> EvaluationWindow | None:
+        truth_m = self._answer(row)
+        if window is None or truth_m is None:
+            return None
+        return EvaluationWindow(
+            window=window,
+            truth_m=truth_m,
+            clip_id=self._clip.clip_id,
+            subject=self._clip.subject,
+            family=self._clip.family,
+            action=self._clip.action,
+            first_future_frame=round(float(self._elapsed_us[row]) / self._period_us) + 1,
+        )
+
+    def _first_row(self, row: int, history_us: float) -> int:
+        """The first row that is fed for the window that ends at ``row``: of its context or just before."""
+        earliest_us = self._elapsed_us[row] - self._context_frames * self._period_us - history_us
+        return int(np.searchsorted(self._elapsed_us, earliest_us))
 
     def _answer(self, row: int) -> NDArray[np.float32] | None:
         return self._truth.after(int(self._clip.timestamp_us[row]), self._horizon_frames)

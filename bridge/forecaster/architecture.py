@@ -7,6 +7,8 @@ from typing import Any
 
 from bridge.errors import CheckpointError
 
+_GUIDE = frozenset({"guide_nets", "guide_frames", "guide_width", "guide_blocks"})
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -25,6 +27,8 @@ class Architecture:
         head_hidden: width of the net behind the head's mean and log-variance.
         root_hidden: width of the net that predicts the root's displacement.
         max_log_scale: bound of a coupling's log-scale, so that no trajectory is stretched without limit.
+        guide_nets: networks that predict the whole horizon at once, whose mean guides refinement; 0: no guide.
+        guide_frames: frames they predict, at most C. guide_width, guide_blocks: their size.
     """
 
     joints: int
@@ -39,6 +43,10 @@ class Architecture:
     head_hidden: int = 192
     root_hidden: int = 64
     max_log_scale: float = 1.5
+    guide_nets: int = 0
+    guide_frames: int = 30
+    guide_width: int = 96
+    guide_blocks: int = 12
 
     def __post_init__(self) -> None:
         """Check that the context is whole blocks after its first frame."""
@@ -83,15 +91,18 @@ class Architecture:
             CheckpointError: if a size is missing, unknown or no number.
         """
         known = {f.name: f.type for f in fields(cls)}
-        if set(values) != set(known):
+        # Weights from before there was a guide have none.
+        wrong = {*known} - {*values} - _GUIDE | {*values} - {*known}
+        if wrong:
             raise CheckpointError(
-                f"sizes {sorted(set(values) ^ set(known))} are missing or unknown",
+                f"sizes {sorted(wrong)} are missing or unknown",
                 field="architecture",
                 expected=", ".join(known),
             )
         numbers: dict[str, Any] = {}
         for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            least = 0 if name == "guide_nets" else 1e-9
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
                 raise CheckpointError(f"{value!r}", field=f"architecture.{name}", expected="a positive number")
             numbers[name] = value if known[name] == "float" else int(value)
         return cls(**numbers)

@@ -42,6 +42,7 @@ class Metadata:
         training: data, licences, time, seed ... as JSON values.
         validation: scores behind the choice of refinement, as JSON values.
         controls: settings of the controls, tuned on the same split, as JSON values.
+        kernels: the best refinement found with each kernel, as `Refinement.parse` reads it; may be empty.
     """
 
     layout: Layout
@@ -51,6 +52,7 @@ class Metadata:
     training: dict[str, Any] = field(default_factory=dict)
     validation: dict[str, Any] = field(default_factory=dict)
     controls: dict[str, Any] = field(default_factory=dict)
+    kernels: dict[str, str] = field(default_factory=dict)
 
     def to_strings(self) -> dict[str, str]:
         """As safetensors stores metadata: strings."""
@@ -64,6 +66,7 @@ class Metadata:
             "training": json.dumps(self.training),
             "validation": json.dumps(self.validation),
             "controls": json.dumps(self.controls),
+            "kernels": json.dumps(self.kernels),
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class Metadata:
                 training=json.loads(values["training"]),
                 validation=json.loads(values["validation"]),
                 controls=json.loads(values["controls"]),
+                kernels=json.loads(values.get("kernels", "{}")),
             )
         except (KeyError, ValueError, BridgeError) as error:
             raise CheckpointError(f"{path} has unusable metadata: {error}", field="weights") from error

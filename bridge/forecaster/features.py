@@ -88,6 +88,9 @@ class BlockCodec(nn.Module):
         return root.unsqueeze(-2) + change.transpose(-1, -2)
 
 
+_ONE = torch.ones(())
+
+
 def squash(values: Tensor) -> Tensor:
     """Bound what the GRU reads to (-8, 8), linear near zero, so that a jump does not saturate it."""
     return bounded(values, 8.0)
@@ -95,8 +98,8 @@ def squash(values: Tensor) -> Tensor:
 
 def bounded(raw: Tensor, limit: float) -> Tensor:
     """Bound smoothly to (-limit, limit): raw / (1 + |raw| / limit). A softsign: cheaper than tanh, same slope at 0."""
-    # torch.rsub(a, 1, alpha=-b) is 1 + a * b in one operation.
-    return raw / torch.rsub(raw.abs(), 1.0, alpha=-1.0 / limit)
+    # Not 1.0 + ...: torch would make the number a tensor each time, at the price of two more operations.
+    return raw / torch.add(_ONE, raw.abs(), alpha=1.0 / limit)
 
 
 class Affine(nn.Module):

@@ -17,7 +17,7 @@ at every layer the head's Gaussian prediction is N(0, I).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +28,7 @@ from bridge.forecaster.architecture import Architecture
 from bridge.forecaster.features import Affine, bounded
 
 LayerHook = Callable[[int, Tensor], Tensor]
+Halves = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +66,62 @@ class ConditionalFlow(nn.Module):
 
     def condition(self, state: Tensor) -> Condition:
         """Everything that depends only on the state (N, hidden), computed once per step for all couplings."""
-        bias = self.from_state(state).chunk(self.couplings, dim=-1)
-        mean, raw = self.head(state).chunk(2, dim=-1)
+        return self.condition_from(self.from_state(state).chunk(self.couplings, dim=-1), self.head[0](state))
+
+    def condition_from(self, coupling_bias: Sequence[Tensor], head_hidden: Tensor) -> Condition:
+        """The same from what the first layers make of the state: the couplings' and the head's (before its ReLU)."""
+        mean, raw = torch.split(self.head[2](functional.relu(head_hidden, inplace=True)), [self.dim, self.dim], dim=1)
         # exp(r) between 0.7 % and 150 times a coordinate's typical change.
-        return Condition(tuple(bias), mean, bounded(raw, 5.0))
+        return Condition(tuple(coupling_bias), mean, bounded(raw, 5.0))
 
     def _scale_and_shift(self, i: int, kept: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         first = self.first[i]
         assert isinstance(first, Affine)
         hidden = functional.relu(torch.addmm(condition.coupling_bias[i], kept, first.weight), inplace=True)
         hidden = functional.relu(self.second[i](hidden), inplace=True)
-        raw, shift = self.third[i](hidden).chunk(2, dim=-1)
+        raw, shift = self.halves(self.third[i](hidden))
         return bounded(raw, self.max_log_scale), shift
 
-    def bend(self, i: int, y: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        """Coupling i, from the base towards the data: y (N, D) to (y', log-scales (N, D/2)); log|det| is their sum."""
-        kept, changed = self._halves(i, y)
+    def bend(self, i: int, halves: Halves, condition: Condition) -> tuple[Halves, Tensor]:
+        """Coupling i, from the base towards the data: halves of y to those of y' and log-scales (N, D/2).
+
+        One half is kept, the other changed, in turn; log|det dy'/dy| is the sum of the log-scales.
+        """
+        kept, changed = halves if i % 2 == 0 else halves[::-1]
         log_scale, shift = self._scale_and_shift(i, kept, condition)
-        return self._join(i, kept, torch.addcmul(shift, changed, torch.exp(log_scale))), log_scale
+        changed = torch.addcmul(shift, changed, torch.exp(log_scale))
+        return ((kept, changed) if i % 2 == 0 else (changed, kept)), log_scale
 
     def coupling(self, i: int, y: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Coupling i, from the base towards the data: y (N, D) to (y', log|det dy'/dy| (N,))."""
-        moved, log_scale = self.bend(i, y, condition)
-        return moved, log_scale.sum(dim=1)
+        moved, log_scale = self.bend(i, self.halves(y), condition)
+        return self.whole(moved), log_scale.sum(dim=1)
 
     def coupling_inverse(self, i: int, y: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Exact inverse of `coupling`: y' (N, D) to (y, log|det dy/dy'| (N,))."""
-        kept, changed = self._halves(i, y)
+        first, second = self.halves(y)
+        kept, changed = (first, second) if i % 2 == 0 else (second, first)
         log_scale, shift = self._scale_and_shift(i, kept, condition)
-        return self._join(i, kept, (changed - shift) * torch.exp(-log_scale)), -log_scale.sum(dim=1)
+        changed = (changed - shift) * torch.exp(-log_scale)
+        return self.whole((kept, changed) if i % 2 == 0 else (changed, kept)), -log_scale.sum(dim=1)
 
-    def _halves(self, i: int, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What coupling i keeps and what it changes: the two halves in turn."""
-        first, second = y[:, : self.half_dim], y[:, self.half_dim :]
-        return (first, second) if i % 2 == 0 else (second, first)
+    def halves(self, y: Tensor) -> Halves:
+        """The two halves (N, D/2) of y (N, D)."""
+        first, second = torch.split(y, [self.half_dim, self.half_dim], dim=1)
+        return first, second
 
-    def _join(self, i: int, kept: Tensor, changed: Tensor) -> Tensor:
-        return torch.cat([kept, changed] if i % 2 == 0 else [changed, kept], dim=1)
+    def whole(self, halves: Halves) -> Tensor:
+        """Inverse of `halves`."""
+        return torch.cat(halves, dim=1)
 
     def push(self, base: Tensor, condition: Condition, between: LayerHook | None = None) -> Tensor:
         """Base draws (N, D) to data (N, D); ``between(i, y)`` may change y after coupling i (0-based)."""
-        y = base
+        halves = self.halves(base)
         for i in range(self.couplings):
-            y, _ = self.bend(i, y, condition)
+            halves, _ = self.bend(i, halves, condition)
             if between is not None:
-                y = between(i, y)
-        return torch.addcmul(condition.mean, torch.exp(condition.log_scale), y)
+                halves = self.halves(between(i, self.whole(halves)))
+        return torch.addcmul(condition.mean, torch.exp(condition.log_scale), self.whole(halves))
 
     def pull(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Data (N, D) to (base draws (N, D), log|det du/dx| (N,))."""

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bridge.errors import CheckpointError, InvalidInput
+from bridge.forecaster.captured import FixedRollouts
 from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata, load_checkpoint
+from bridge.forecaster.guide import pull_
+from bridge.forecaster.limbs import LimbLengths
 from bridge.forecaster.model import ContextBatch, GruSnf
-from bridge.forecaster.refinement import Refinement
-from bridge.forecaster.rollout import Diagnostics, blocks_for, draw_noise, rollout
-from bridge.forecaster.sampling import BlockSampler, RefinedFlow
+from bridge.forecaster.prepared import Drawn, Paths, PreparedModel, Walk
+from bridge.forecaster.refinement import Refinement, effective_sample_size
+from bridge.forecaster.rollout import Diagnostics, RolloutNoise, blocks_for, draw_noise
+from bridge.forecaster.sampling import BlockNoise, BlockSampler, RefinedFlow
 from bridge.forecaster.tracing import TracedSteps
+from bridge.forecaster.workers import on_threads
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 from bridge.skeleton import Layout, get_layout, layout_ids, register_layout
+
+# Trajectories: with fewer, a second thread gains less than it costs.
+_WORTH_A_THREAD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +68,48 @@ class Forecaster:
         ('mediapipe.pose.33', 30.0)
     """
 
-    def __init__(self, model: GruSnf, metadata: Metadata, weights_id: str, device: torch.device) -> None:
-        self._model = model.to(device)
-        self._traced = TracedSteps(self._model)
+    def __init__(
+        self, model: GruSnf, metadata: Metadata, weights_id: str, device: torch.device, *, record: bool = True
+    ) -> None:
+        self._prepared = PreparedModel(model.to(device))
+        self._run = self._runner(device, record)
+        self._limbs = LimbLengths(metadata.layout, device)
         self.metadata = metadata
         self.weights_id = weights_id
         self.device = device
 
+    def _runner(self, device: torch.device, record: bool) -> Callable[..., Tensor | None]:
+        """`PreparedModel.run` (with a sampler in place of a step) in the form that suits the device."""
+        prepared = self._prepared
+        if device.type == "cuda" and record:
+            return FixedRollouts(prepared, capture=True).run
+        make_step = TracedSteps(prepared).step if device.type == "cpu" and record else partial(partial, prepared.step)
+
+        def run(
+            context: ContextBatch, noise: RolloutNoise, blocks: int, sampler: BlockSampler, out: Paths
+        ) -> Tensor | None:
+            return prepared.run(context, noise, blocks, make_step(sampler), out)
+
+        return run
+
     @classmethod
-    def load(cls, path: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Forecaster:
+    def load(
+        cls,
+        path: Path | None = None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        allow_tf32: bool = False,
+        record: bool = True,
+    ) -> Forecaster:
         """Load weights; None loads those bundled for MediaPipe pose.
 
         Args:
             device: ``auto`` (a GPU if torch sees one, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
             threads: of torch on the CPU, for the whole process; None leaves torch's choice.
+            record: keep each sampler's step as a recorded graph, which pays from its second forecast on; without, many
+                samplers can be tried in turn.
+            allow_tf32: let an NVIDIA GPU multiply with 10 bits of mantissa, for the whole process: faster, rougher.
 
         Raises:
             CheckpointError: if the weights cannot be used.
@@ -81,11 +120,13 @@ class Forecaster:
             if threads < 1:
                 raise InvalidInput(f"{threads}", field="threads", expected="1 or more")
             torch.set_num_threads(threads)
+        if chosen.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allow_tf32
         model, metadata, weights_id = load_checkpoint(path or BUNDLED_WEIGHTS)
         if metadata.architecture.joints != metadata.layout.joints:
             raise CheckpointError("sizes do not fit the layout", field="weights")
         _make_layout_known(metadata.layout)
-        return cls(model, metadata, weights_id, chosen)
+        return cls(model, metadata, weights_id, chosen, record=record)
 
     @property
     def layout(self) -> Layout:
@@ -101,6 +142,11 @@ class Forecaster:
     def context_frames(self) -> int:
         """Frames in a window, C."""
         return self.metadata.architecture.context_frames
+
+    @property
+    def model(self) -> GruSnf:
+        """The network, in evaluation mode on the forecaster's device."""
+        return self._prepared.model
 
     @property
     def refinement(self) -> Refinement:
@@ -140,30 +186,76 @@ class Forecaster:
         if len(seeds) != windows:
             raise InvalidInput(f"{len(seeds)} seeds for {windows} windows", field="seeds", expected="one a window")
         chosen = sampler or RefinedFlow(refinement or self.refinement)
-        arch = self._model.arch
+        if chosen.guide and self.model.guide is None:
+            raise InvalidInput(f"{chosen.guide:g}", field="refinement.guide", expected="0: these weights have no guide")
+        if diagnostics:
+            return self._diagnose(batch, horizon_frames, samples, seeds, chosen)
+        blocks = blocks_for(horizon_frames, self._prepared.model.arch.block_frames)
         with torch.inference_mode():
-            noise = draw_noise(
-                seeds,
-                steps=blocks_for(horizon_frames, arch.block_frames),
-                samples=samples,
-                dim=arch.block_dim,
-                root_dim=arch.root_dim,
-                kicks=chosen.kicks(self._model.flow),
-                device=self.device,
-                persistence=chosen.persistence,
-            )
-            drawn = rollout(
-                self._model,
-                self._context(batch),
-                noise,
-                chosen,
-                horizon_frames=horizon_frames,
-                diagnostics=diagnostics,
-                stepper=self._traced.stepper(chosen) if self.device.type == "cpu" else None,
-            )
-            pose = torch.unflatten(drawn.poses, -1, (-1, 3)).cpu().numpy()
-            accepted = None if drawn.acceptance_rate is None else drawn.acceptance_rate.cpu().numpy()
-            return SampleBatch(pose, drawn.roots.cpu().numpy(), accepted, drawn.diagnostics)
+            paths = self._prepared.new_paths(windows, samples, blocks)
+
+        def draw(part: slice) -> Tensor | None:
+            with torch.inference_mode():
+                context, mine = self.context(batch, part), paths.of_windows(part)
+                rate = self._run(context, self._noise(seeds[part], blocks, samples, chosen), blocks, chosen, mine)
+                self.finish_(mine.poses, context, guide=chosen.guide)
+                return rate
+
+        rates = on_threads(draw, self._parts(windows, samples))
+        acceptance = torch.cat([rate for rate in rates if rate is not None]) if rates[0] is not None else None
+        return _arrays(paths.poses[:, :, :horizon_frames], paths.roots[:, :, :horizon_frames], acceptance)
+
+    def finish_(self, poses: Tensor, context: ContextBatch, *, guide: float) -> None:
+        """What is done to every sampler's drawn poses (B, S, H, J*3), in place: the guide's pull, limbs held."""
+        network = self.model.guide
+        if guide and network is not None:
+            pull_(poses, network(context.pose), guide)
+        self._limbs.restore_(poses, self._limbs.measure(context.pose, context.observed))
+
+    def _parts(self, windows: int, samples: int) -> list[slice]:
+        """Windows to draw together: one part a thread, unless there is too little to share out."""
+        most = torch.get_num_threads() if self.device.type == "cpu" else 1
+        count = max(1, min(most, windows, windows * samples // _WORTH_A_THREAD))
+        bounds = [windows * i // count for i in range(count + 1)]
+        return [slice(*pair) for pair in pairwise(bounds)]
+
+    def _diagnose(
+        self, batch: WindowBatch, horizon_frames: int, samples: int, seeds: Sequence[int], sampler: BlockSampler
+    ) -> SampleBatch:
+        """The same trajectories, all in one part, with the path weights of every block."""
+        prepared, windows = self._prepared, len(seeds)
+        blocks = blocks_for(horizon_frames, prepared.model.arch.block_frames)
+        weights: list[Tensor] = []
+
+        def step(walk: Walk, noise: BlockNoise, last: bool) -> Drawn:
+            drawn = prepared.step(sampler, walk, noise, last, log_weights=True)
+            weights.extend([] if drawn.log_weight is None else [drawn.log_weight.view(windows, samples)])
+            return drawn
+
+        with torch.inference_mode():
+            paths = prepared.new_paths(windows, samples, blocks)
+            noise = self._noise(seeds, blocks, samples, sampler)
+            context = self.context(batch)
+            rate = prepared.run(context, noise, blocks, step, paths)
+            self.finish_(paths.poses, context, guide=sampler.guide)
+            made = _arrays(paths.poses[:, :, :horizon_frames], paths.roots[:, :, :horizon_frames], rate)
+            if not weights:
+                return made
+            log_weight = torch.stack(weights)
+            return replace(made, diagnostics=Diagnostics(rate, log_weight, effective_sample_size(log_weight)))
+
+    def _noise(self, seeds: Sequence[int], blocks: int, samples: int, sampler: BlockSampler) -> RolloutNoise:
+        model = self._prepared.model
+        return draw_noise(
+            seeds,
+            steps=blocks,
+            samples=samples,
+            dim=model.arch.block_dim,
+            root_dim=model.arch.root_dim,
+            kicks=sampler.kicks(model.flow),
+            device=self.device,
+            persistence=sampler.persistence,
+        )
 
     def _check(self, batch: WindowBatch) -> int:
         windows = len(batch.pose)
@@ -180,14 +272,21 @@ class Forecaster:
             raise InvalidInput("empty or not finite", field="batch.pose", expected="finite numbers")
         return windows
 
-    def _context(self, batch: WindowBatch) -> ContextBatch:
-        root = np.where(batch.has_root[:, None, None], batch.root, 0.0).astype(np.float32)
+    def context(self, batch: WindowBatch, part: slice = slice(None)) -> ContextBatch:
+        """Windows as the tensors that the network reads, on its device."""
+        has_root = batch.has_root[part]
+        root = np.where(has_root[:, None, None], batch.root[part], 0.0).astype(np.float32)
         return ContextBatch(
-            pose=torch.from_numpy(np.ascontiguousarray(batch.pose, np.float32)).flatten(2).to(self.device),
-            observed=torch.from_numpy(batch.observed.astype(np.float32)).to(self.device),
+            pose=torch.from_numpy(np.ascontiguousarray(batch.pose[part], np.float32)).flatten(2).to(self.device),
+            observed=torch.from_numpy(batch.observed[part].astype(np.float32)).to(self.device),
             root=torch.from_numpy(root).to(self.device),
-            has_root=torch.from_numpy(batch.has_root.astype(np.float32))[:, None].to(self.device),
+            has_root=torch.from_numpy(has_root.astype(np.float32))[:, None].to(self.device),
         )
+
+
+def _arrays(poses: Tensor, roots: Tensor, acceptance: Tensor | None) -> SampleBatch:
+    pose = torch.unflatten(poses, -1, (-1, 3)).cpu().numpy()
+    return SampleBatch(pose, roots.cpu().numpy(), None if acceptance is None else acceptance.cpu().numpy())
 
 
 def pick_device(name: str) -> torch.device:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from bridge.forecaster.forecaster import Forecaster, WindowBatch
@@ -105,8 +106,8 @@ def _run_group(
     flat = drawn.pose.reshape(windows, count * horizon, joints, 3)
     samples_m = frame.pose_to_world(flat).reshape(windows, count, horizon, joints, 3)
     roots_m = frame.root_to_world(drawn.root.reshape(windows, count * horizon, 3)).reshape(windows, count, horizon, 3)
-    deviation = samples_m - np.einsum("bshjd->bhjd", samples_m)[:, None] / np.float32(count)
-    spread_m = np.sqrt(np.einsum("bshjd,bshjd->bhj", deviation, deviation) / np.float32(count))
+    every = torch.from_numpy(samples_m)
+    spread_m = (every - every.mean(dim=1, keepdim=True)).square_().mean(dim=1).sum(dim=-1).sqrt_().numpy()
     results: list[ForecastResult | None] = [None] * windows
     for futures in sorted({job.futures for job in jobs}):
         members = [i for i, job in enumerate(jobs) if job.futures == futures]

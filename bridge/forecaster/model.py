@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bridge.forecaster.architecture import Architecture
 from bridge.forecaster.features import Affine, BlockCodec, bounded, squash
 from bridge.forecaster.flow import ConditionalFlow
+from bridge.forecaster.guide import Guide
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,11 @@ class RootHead(nn.Module):
 
     def forward(self, state: Tensor, block: Tensor) -> tuple[Tensor, Tensor]:
         """State (N, hidden), block (N, D) to mean and log-scale, (N, 6) each."""
-        mean, raw = self.net(torch.cat([state, squash(block)], dim=-1)).chunk(2, dim=-1)
+        return self.gaussian(self.net[0](torch.cat([state, squash(block)], dim=-1)))
+
+    def gaussian(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from what the first layer gives, before its ReLU."""
+        mean, raw = self.net[2](functional.relu(hidden, inplace=True)).chunk(2, dim=-1)
         return mean, bounded(raw, 6.0) - 3.0
 
 
@@ -90,6 +96,7 @@ class GruSnf(nn.Module):
         self.from_state = Affine(arch.decoder_hidden, 3 * arch.decoder_hidden)
         self.flow = ConditionalFlow(arch)
         self.root_head = RootHead(arch)
+        self.guide = Guide(arch) if arch.guide_nets else None
 
     def start(self, context: ContextBatch) -> Trajectory:
         """Read B windows: the trajectories as they stand at the last context frame."""

@@ -52,6 +52,7 @@ class Refinement:
         layers: refine after ``all`` couplings or only after the ``last`` one.
         persistence: correlation of a trajectory's proposals from block to block, [0, 1). Exactness given the past needs
             0: see `rollout.draw_noise`.
+        guide: strength of the step on the samples' mean towards the guide's prediction, [0, 1]: see `guide.pull_`.
     """
 
     kernel: str = "none"
@@ -60,6 +61,7 @@ class Refinement:
     temperature: float = 1.0
     layers: str = "all"
     persistence: float = 0.0
+    guide: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -79,6 +81,8 @@ class Refinement:
             raise InvalidInput(f"{self.layers!r}", field="refinement.layers", expected="'all' or 'last'")
         if not 0.0 <= self.persistence < 1.0:
             raise InvalidInput(f"{self.persistence}", field="refinement.persistence", expected="0 to below 1")
+        if not 0.0 <= self.guide <= 1.0:
+            raise InvalidInput(f"{self.guide}", field="refinement.guide", expected="0 to 1")
 
     @property
     def active(self) -> bool:
@@ -98,7 +102,8 @@ class Refinement:
         if not self.active:
             return f"none(temperature={self.temperature:g})"
         sizes = f"steps={self.steps}, step_size={self.step_size:g}, temperature={self.temperature:g}"
-        return f"{self.kernel}({sizes}, layers={self.layers}, persistence={self.persistence:g})"
+        guide = f", guide={self.guide:g}" if self.guide else ""
+        return f"{self.kernel}({sizes}, layers={self.layers}, persistence={self.persistence:g}{guide})"
 
     @classmethod
     def parse(cls, text: str) -> Refinement:
@@ -115,7 +120,7 @@ class Refinement:
         for part in filter(None, (p.strip() for p in body.split(","))):
             name, _, value = part.partition("=")
             values[name.strip()] = value.strip()
-        known = ("steps", "step_size", "temperature", "layers", "persistence")
+        known = ("steps", "step_size", "temperature", "layers", "persistence", "guide")
         unknown = set(values) - set(known)
         if unknown:
             raise InvalidInput(
@@ -131,6 +136,7 @@ class Refinement:
                 temperature=float(values.get("temperature", "1")),
                 layers=values.get("layers", "all"),
                 persistence=float(values.get("persistence", "0")),
+                guide=float(values.get("guide", "0")),
             )
         except ValueError as error:
             raise InvalidInput(str(error), field="refinement", expected="numbers") from None

@@ -1,23 +1,23 @@
-"""Rollouts: all windows times all samples in one batch, every trajectory with its own state, fed its own frames."""
+"""Rollouts: all windows times all samples in one batch, every trajectory with its own state, fed its own frames.
+
+This is the plain form, with gradients, for training and as the reference. `bridge.forecaster.prepared` has
+the same computation for inference.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from bridge.forecaster.model import ContextBatch, GruSnf, Trajectory
+from bridge.forecaster.random_numbers import log_uniform_numbers, normal_numbers
 from bridge.forecaster.refinement import PathRecord, effective_sample_size
 from bridge.forecaster.sampling import BlockNoise, BlockSampler, RefinedFlow, path_log_weight
 
-_GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 _STREAM_UNIFORMS, _STREAM_BASE, _STREAM_KICKS, _STREAM_ROOT = range(4)
-# torch draws normal numbers sixteen at a time: whole sixteens make a shorter draw the beginning of a longer one.
-_DRAWN_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +90,17 @@ def draw_noise(
         seeds: one per window (B); any integers.
         persistence: r, [0, 1).
     """
-    base, root, kick, uniform = [], [], [], []
-    for seed in seeds:
-        base.append(_draw(torch.randn, seed, _STREAM_BASE, (steps, samples, dim)))
-        root.append(_draw(torch.randn, seed, _STREAM_ROOT, (steps, samples, root_dim)))
-        kick.append(_persist(_draw(torch.randn, seed, _STREAM_KICKS, (steps, kicks, samples, dim)), persistence))
-        uniform.append(_draw(torch.rand, seed, _STREAM_UNIFORMS, (steps, kicks, samples)).log_())
+    base = normal_numbers(seeds, _STREAM_BASE, steps, samples * dim)
+    root = normal_numbers(seeds, _STREAM_ROOT, steps, samples * root_dim)
+    kick = normal_numbers(seeds, _STREAM_KICKS, steps * kicks, samples * dim)
+    uniform = log_uniform_numbers(seeds, _STREAM_UNIFORMS, steps * kicks, samples)
+    count = len(seeds) * samples
     return RolloutNoise(
-        base=torch.cat(base, dim=1).to(device),
-        kicks=torch.cat(kick, dim=2).to(device),
-        log_uniforms=torch.cat(uniform, dim=2).to(device),
-        root=torch.cat(root, dim=1).to(device),
+        base=base.reshape(steps, count, dim).to(device),
+        kicks=_persist(kick.reshape(steps, kicks, count, dim), persistence).to(device),
+        log_uniforms=uniform.reshape(steps, kicks, count).to(device),
+        root=root.reshape(steps, count, root_dim).to(device),
     )
-
-
-def _draw(kind: Callable[..., Tensor], seed: int, stream: int, shape: tuple[int, ...]) -> Tensor:
-    """Numbers of one seed and stream; those of the first steps (first axis) are the same however many follow."""
-    generator = torch.Generator().manual_seed(_mix(seed, stream))
-    count = math.prod(shape)
-    drawn = kind(-(-count // _DRAWN_TOGETHER) * _DRAWN_TOGETHER, generator=generator)
-    return drawn[:count].reshape(shape)
 
 
 def _persist(fresh: Tensor, persistence: float) -> Tensor:
@@ -118,15 +109,6 @@ def _persist(fresh: Tensor, persistence: float) -> Tensor:
         for n in range(1, len(fresh)):
             fresh[n].mul_((1.0 - persistence**2) ** 0.5).add_(fresh[n - 1], alpha=persistence)
     return fresh
-
-
-def _mix(seed: int, stream: int) -> int:
-    """A well-spread 64-bit seed (SplitMix64's finaliser, Steele, Lea and Flood 2014): seeds 1, 2, 3 are unrelated."""
-    mask = (1 << 64) - 1
-    z = (seed * 4 + stream) * _GOLDEN_GAMMA & mask
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
-    return z ^ (z >> 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +123,6 @@ class Step:
     at: Trajectory
     acceptance: Tensor | None
     log_weight: Tensor | None
-
-
-Stepper = Callable[[Trajectory, BlockNoise, bool], Step]
 
 
 def take_step(
@@ -183,7 +162,6 @@ def rollout(
     *,
     horizon_frames: int,
     diagnostics: bool = False,
-    stepper: Stepper | None = None,
 ) -> Rollout:
     """Draw S trajectories for each of B windows, block after block.
 
@@ -194,7 +172,6 @@ def rollout(
         sampler: how a block is drawn.
         horizon_frames: H, at least 1.
         diagnostics: also compute path weights, which costs an inverse pass of the flow per block.
-        stepper: `take_step` of this model and sampler in a faster form (`bridge.forecaster.tracing`), for inference.
 
     Returns:
         Poses (B, S, H, J*3) and roots (B, S, H, 3), canonical.
@@ -202,12 +179,10 @@ def rollout(
     windows = context.pose.shape[0]
     samples = noise.base.shape[1] // windows
     count = blocks_for(horizon_frames, model.arch.block_frames)
-    if stepper is None or diagnostics:
-        stepper = partial(take_step, model, sampler, log_weights=diagnostics)
     at = model.start(context).repeat(samples)
     steps: list[Step] = []
     for n in range(count):
-        steps.append(stepper(at, noise.step(n), n + 1 == count))
+        steps.append(take_step(model, sampler, at, noise.step(n), n + 1 == count, log_weights=diagnostics))
         at = steps[-1].at
     shape = (windows, samples)
     accepted = [step.acceptance for step in steps if step.acceptance is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,8 +13,7 @@ from bridge.forecaster.flow import Condition, ConditionalFlow, standard_normal_l
 from bridge.forecaster.refinement import BlendedEnergy, PathRecord, Refinement, refine
 
 
-@dataclass(frozen=True, slots=True)
-class BlockNoise:
+class BlockNoise(NamedTuple):
     """All randomness of one block for N trajectories: drawn beforehand, per window, so that batches change nothing."""
 
     base: Tensor  # (N, D) standard normal
@@ -34,6 +33,11 @@ class BlockSampler(Protocol):
     @property
     def root_temperature(self) -> float:
         """Factor on the standard deviation of the root's displacement; 0: its mean."""
+        ...
+
+    @property
+    def guide(self) -> float:
+        """Strength of the step on the samples' mean towards the guide's prediction, [0, 1]; 0: none."""
         ...
 
     def kicks(self, flow: ConditionalFlow) -> int:
@@ -63,6 +67,11 @@ class RefinedFlow:
         """The root is drawn as predicted."""
         return 1.0
 
+    @property
+    def guide(self) -> float:
+        """Of the refinement, if there is any."""
+        return self.refinement.guide if self.refinement.active else 0.0
+
     def kicks(self, flow: ConditionalFlow) -> int:
         """Proposals per block."""
         return self.refinement.kicks(flow.couplings)
@@ -73,20 +82,21 @@ class RefinedFlow:
         """Draw a block (N, D); with a record also path weights (without the target, see `path_log_weight`)."""
         base = noise.base * self.refinement.temperature
         # The head is the outermost layer: between the couplings its prediction is the standard normal.
-        y, used = base, 0
+        halves, used = flow.halves(base), 0
         for i in range(flow.couplings):
-            y, log_scale = flow.bend(i, y, condition)
+            halves, log_scale = flow.bend(i, halves, condition)
             if record is not None:
                 record.add(partial(log_scale.sum, dim=1))
             steps = self.refinement.layer_steps(i, flow.couplings)
             if steps:
                 energy = BlendedEnergy.between(i, flow.couplings, 0.0, 1.0)
                 kicks, uniforms = noise.kicks[used : used + steps], noise.log_uniforms[used : used + steps]
-                y = refine(y, energy, self.refinement, steps, kicks, uniforms, record)
+                y = refine(flow.whole(halves), energy, self.refinement, steps, kicks, uniforms, record)
+                halves = flow.halves(y)
                 used += steps
         if record is not None:
             record.add(partial(condition.log_scale.sum, dim=-1))
-        return torch.addcmul(condition.mean, torch.exp(condition.log_scale), y)
+        return torch.addcmul(condition.mean, torch.exp(condition.log_scale), flow.whole(halves))
 
 
 def path_log_weight(
@@ -119,6 +129,7 @@ class Control:
         noise: white noise of this size, in units of the head's scale, added to every block.
         shrink: every block is pulled towards the head's mean by this share, [0, 1).
         persistence: correlation of that noise from one block to the next, [0, 1).
+        guide: the guide's step on the samples' mean, [0, 1], without any MCMC.
     """
 
     source: str = "flow"
@@ -127,6 +138,7 @@ class Control:
     noise: float = 0.0
     shrink: float = 0.0
     persistence: float = 0.0
+    guide: float = 0.0
 
     @property
     def root_temperature(self) -> float:

@@ -1,12 +1,13 @@
 """The step of a rollout as one recorded graph: the same operations without Python between them.
 
-On a CPU a step is some two hundred small operations; called one by one from Python, calling them costs more than
+On a CPU a step is more than a hundred small operations; called one by one from Python, calling them costs more than
 computing them, and holds the interpreter's lock against everyone else in the process. `torch.jit.trace` records
-`take_step` once (well under 0.1 s) and replays it for any number of trajectories.
+`PreparedModel.step` once (well under 0.1 s) and replays it for any number of trajectories.
 """
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,12 +15,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bridge.forecaster.model import GruSnf, Trajectory
-from bridge.forecaster.rollout import Step, Stepper, take_step
+from bridge.forecaster.prepared import Drawn, PreparedModel, Step, Walk
 from bridge.forecaster.sampling import BlockNoise, BlockSampler
 
 _KEPT = 16
-_EXAMPLE_TRAJECTORIES = 3
+_EXAMPLE = (2, 3)  # windows and samples: any, but not one
 
 Recorded = Callable[..., tuple[Tensor, ...]]
 
@@ -27,17 +27,19 @@ Recorded = Callable[..., tuple[Tensor, ...]]
 class TracedSteps:
     """Recorded steps of one model, by sampler; the ones used last are kept."""
 
-    def __init__(self, model: GruSnf) -> None:
-        self._model = model
+    def __init__(self, prepared: PreparedModel) -> None:
+        self._prepared = prepared
+        self._lock = threading.Lock()
         self._recorded: OrderedDict[tuple[BlockSampler, bool], Recorded] = OrderedDict()
 
-    def stepper(self, sampler: BlockSampler) -> Stepper:
-        """`take_step` of the model and this sampler, recorded."""
+    def step(self, sampler: BlockSampler) -> Step:
+        """`PreparedModel.step` with this sampler, recorded."""
+        with self._lock:
+            recorded = {last: self._get(sampler, last) for last in (False, True)}
 
-        def step(at: Trajectory, noise: BlockNoise, last: bool) -> Step:
-            poses, roots, state, pose, root, *acceptance = self._get(sampler, last)(*_flatten(at, noise))
-            reached = Trajectory(state, at.gates, pose, root, at.has_root)
-            return Step(poses, roots, reached, acceptance[0] if acceptance else None, None)
+        def step(walk: Walk, noise: BlockNoise, last: bool) -> Drawn:
+            block, root_block, *acceptance = recorded[last](*walk, *noise)
+            return Drawn(block, root_block, acceptance[0] if acceptance else None)
 
         return step
 
@@ -51,28 +53,36 @@ class TracedSteps:
         return self._recorded[key]
 
     def _record(self, sampler: BlockSampler, last: bool) -> Recorded:
-        model, arch, count = self._model, self._model.arch, _EXAMPLE_TRAJECTORIES
-        kicks = sampler.kicks(model.flow)
+        prepared, width = self._prepared, len(Walk._fields)
 
         def run(*tensors: Tensor) -> tuple[Tensor, ...]:
-            step = take_step(model, sampler, Trajectory(*tensors[:5]), BlockNoise(*tensors[5:]), last)
-            # A trace may not return its own inputs.
-            state, pose, root = (t.clone() if last else t for t in (step.at.state, step.at.pose, step.at.root))
-            return (step.poses, step.roots, state, pose, root, *([] if step.acceptance is None else [step.acceptance]))
+            drawn = prepared.step(sampler, Walk(*tensors[:width]), BlockNoise(*tensors[width:]), last)
+            return tuple(tensor for tensor in drawn if tensor is not None)
 
-        shapes = [
-            *((count, arch.decoder_hidden), (count, 3 * arch.decoder_hidden), (count, arch.joints * 3), (count, 3)),
-            *((count, 1), (count, arch.block_dim), (kicks, count, arch.block_dim), (kicks, count)),
-            (count, arch.root_dim),
-        ]
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             # Deprecated in favour of torch.compile, which needs a C++ compiler on the user's machine and many seconds.
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.jit")
             torch.manual_seed(0)
-            examples = tuple(torch.randn(shape) for shape in shapes)
             trace: Callable[..., Recorded] = torch.jit.trace
-            return trace(run, examples, check_trace=False)
+            return trace(run, self._example(sampler), check_trace=False)
 
-
-def _flatten(at: Trajectory, noise: BlockNoise) -> tuple[Tensor, ...]:
-    return at.state, at.gates, at.pose, at.root, at.has_root, noise.base, noise.kicks, noise.log_uniforms, noise.root
+    def _example(self, sampler: BlockSampler) -> tuple[Tensor, ...]:
+        (windows, samples), arch = _EXAMPLE, self._prepared.model.arch
+        count, hidden, readouts = windows * samples, arch.decoder_hidden, sum(self._prepared.sizes)
+        kicks = sampler.kicks(self._prepared.model.flow)
+        walk = Walk(
+            state=torch.randn(count, hidden),
+            spare=torch.randn(windows, samples, hidden),
+            readout=torch.randn(windows, samples, readouts),
+            constant=torch.randn(windows, 1, readouts),
+            new_constant=torch.randn(windows, 1, hidden),
+            pose=torch.randn(count, arch.pose_dim),
+            root_gain=torch.randn(count, 1),
+        )
+        noise = BlockNoise(
+            base=torch.randn(count, arch.block_dim),
+            kicks=torch.randn(kicks, count, arch.block_dim),
+            log_uniforms=torch.randn(kicks, count),
+            root=torch.randn(count, arch.root_dim),
+        )
+        return (*walk, *noise)

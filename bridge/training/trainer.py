@@ -199,6 +199,9 @@ class Trainer:
         finally:
             self._prefetch.shutdown(cancel_futures=True)
             self._prepared.clear()
+
+    def forget_progress(self) -> None:
+        """Nothing is left to resume: the next training to this file starts anew."""
         self.state_path.unlink(missing_ok=True)
 
     def _run(

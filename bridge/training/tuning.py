@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from bridge.forecaster.checkpoint import load_checkpoint, rewrite_metadata
-from bridge.forecaster.model import GruSnf
-from bridge.forecaster.refinement import Refinement
-from bridge.forecaster.rollout import blocks_for, draw_noise, rollout
+from bridge.forecaster.checkpoint import rewrite_metadata
+from bridge.forecaster.forecaster import Forecaster, WindowBatch
+from bridge.forecaster.refinement import KERNEL_FUNCTIONS, Refinement
 from bridge.forecaster.sampling import BlockSampler, Control, RefinedFlow
 from bridge.training.batches import TrainingBatch, make_batch
 from bridge.training.motion import MotionSet
@@ -35,9 +35,18 @@ Dials = tuple[float, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The refinement chosen, the controls' settings, and every try: (method, setting, energy score in metres)."""
+    """What was chosen.
+
+    Attributes:
+        refinement: the default.
+        kernels: the best setting of each kernel, which had as many tries as any control.
+        controls: the best setting of each control.
+        tries: (method, setting, energy score in metres) of everything.
+        windows: scored on.
+    """
 
     refinement: Refinement
+    kernels: dict[str, Refinement]
     controls: dict[str, Control]
     tries: list[tuple[str, str, float]]
     windows: int
@@ -72,21 +81,20 @@ class Family:
 
 def _refined(kernel: str) -> Callable[[float, float, str], BlockSampler]:
     def build(temperature: float, strength: float, variant: str) -> BlockSampler:
-        layers, persistence = variant.split()
-        size = min(strength, 1.0) if kernel == "pcn" else strength
-        return RefinedFlow(Refinement(kernel, 1, round(size, 4), round(temperature, 4), layers, float(persistence)))
+        layers, persistence, guide = variant.split()
+        size = round(min(strength, 1.0) if kernel == "pcn" else strength, 4)
+        chosen = Refinement(kernel, 1, size, round(temperature, 4), layers, float(persistence), float(guide))
+        return RefinedFlow(chosen)
 
     return build
 
 
-# Strength, layers and persistence of the kernels; the white-noise control gets the same ones (it has no layers).
-_KERNELS = ((0.12, "all 0"), (0.12, "all 0.9"), (0.3, "last 0"), (0.3, "last 0.9"))
+# Strength; layers, persistence and guide of the kernels. The white-noise control gets the same strengths.
+_KERNELS = ((0.12, "all 0 0"), (0.12, "all 0.9 0"), (0.3, "last 0 0"), (0.3, "last 0.9 0"))
+_GUIDED_KERNELS = ((0.12, "all 0.9 0.4"), (0.3, "last 0 0.4"), (0.3, "last 0.9 0.25"), (0.3, "last 0.9 0.45"))
 _NOISE = ((0.12, "0"), (0.12, "0.9"), (0.3, "0"), (0.3, "0.9"))
 
-FAMILIES: dict[str, Family] = {
-    "gru_snf:pcn": Family(_refined("pcn"), _KERNELS),
-    "gru_snf:metropolis": Family(_refined("metropolis"), _KERNELS),
-    "gru_snf:langevin": Family(_refined("langevin"), _KERNELS),
+_CONTROLS: dict[str, Family] = {
     "gaussian_head": Family(lambda t, _strength, _variant: Control(source="head", temperature=round(t, 4))),
     "gru_nf_tempered": Family(lambda t, _strength, _variant: Control(temperature=round(t, 4))),
     "gru_nf_clamped": Family(
@@ -104,7 +112,21 @@ FAMILIES: dict[str, Family] = {
         ((0.05, ""), (0.1, ""), (0.2, ""), (0.3, "")),
     ),
 }
-TRIES = len(FAMILIES) * (_COARSE + _FINE)
+# The guide alone, without any MCMC: how much of a guided refinement's gain is the guide's.
+_GUIDED = Family(
+    lambda t, strength, _variant: Control(temperature=round(t, 4), guide=round(min(strength, 1.0), 4)),
+    ((0.15, ""), (0.3, ""), (0.45, ""), (0.6, "")),
+)
+
+
+def families(*, guided: bool) -> dict[str, Family]:
+    """What is tried, by name, for weights with or without a guide."""
+    variants = _GUIDED_KERNELS if guided else _KERNELS
+    refined = {f"gru_snf:{kernel}": Family(_refined(kernel), variants) for kernel in KERNEL_FUNCTIONS}
+    return {**refined, **_CONTROLS, **({"gru_nf_guided": _GUIDED} if guided else {})}
+
+
+TRIES_EACH = _COARSE + _FINE
 
 
 def tune_refinement(
@@ -113,47 +135,50 @@ def tune_refinement(
     """Try all candidates on validation windows, keep the best in the weights' metadata.
 
     Args:
-        weights: file to tune; rewritten with its new default refinement, control settings and the tries behind them.
+        weights: file to tune; rewritten with its new default refinement, the settings of kernels and controls, and the
+            tries behind them.
         validation: motion of subjects that were not trained on.
         say: told what is going on.
         budget_s: time to spend; fewer windows are used where the machine is slow.
     """
-    model, metadata, _ = load_checkpoint(weights)
-    model.to(device)
-    frames = model.arch.context_frames + _HORIZON_FRAMES
+    forecaster = Forecaster.load(weights, device=device, record=False)
+    metadata, context_frames = forecaster.metadata, forecaster.context_frames
+    frames = context_frames + _HORIZON_FRAMES
     starts = validation.window_starts(frames, stride=15)
 
     def batch_of(windows: int) -> TrainingBatch:
         chosen = starts[np.linspace(0, len(starts) - 1, windows).astype(np.int64)]
-        made = make_batch(
+        return make_batch(
             validation,
             chosen,
             metadata.layout,
-            context_frames=model.arch.context_frames,
+            context_frames=context_frames,
             horizon_frames=_HORIZON_FRAMES,
         )
-        return made.map(lambda tensor: tensor.to(device))
 
     probe = batch_of(min(32, len(starts)))
-    heaviest = FAMILIES["gru_snf:pcn"].build(1.0, 0.2, "all 0")
-    energy_scores(model, probe, heaviest)
+    tried = families(guided=forecaster.model.guide is not None)
+    tries = len(tried) * TRIES_EACH
+    heaviest = tried["gru_snf:langevin"].build(1.0, 0.2, "all 0 0")
+    energy_scores(forecaster, probe, heaviest)
     begun = time.monotonic()
-    energy_scores(model, probe, heaviest)
+    energy_scores(forecaster, probe, heaviest)
     per_window_s = (time.monotonic() - begun) / len(probe.future)
-    windows = int(np.clip(budget_s / TRIES / per_window_s, min(16, len(starts)), len(starts)))
+    windows = int(np.clip(budget_s / tries / per_window_s, min(16, len(starts)), len(starts)))
     batch = batch_of(windows)
-    say(f"choosing the refinement: {TRIES} settings on {windows} validation windows, {_SAMPLES} samples each")
+    say(f"choosing the refinement: {tries} settings on {windows} validation windows, {_SAMPLES} samples each")
     scored: list[Try] = []
-    for name, family in FAMILIES.items():
-        best = _search(name, family, lambda sampler: float(energy_scores(model, batch, sampler).mean()), scored)
+    for name, family in tried.items():
+        best = _search(name, family, lambda sampler: float(energy_scores(forecaster, batch, sampler).mean()), scored)
         say(f"  {name:20s} {best[2]:.4f}  {_describe(best[1])}")
-    plain = float(energy_scores(model, batch, RefinedFlow(Refinement())).mean())
+    plain = float(energy_scores(forecaster, batch, RefinedFlow(Refinement())).mean())
     say(f"  {'gru_nf':20s} {plain:.4f}")
     refined = [(s.refinement, score) for _, s, score in scored if isinstance(s, RefinedFlow)]
     refinement, score = _choose(refined)
+    kernels = {kernel: _best_of_kernel(kernel, refined) for kernel in sorted({r.kernel for r, _ in refined})}
     controls = {
         name: min(((s, v) for n, s, v in scored if n == name and isinstance(s, Control)), key=lambda pair: pair[1])[0]
-        for name in FAMILIES
+        for name in tried
         if not name.startswith("gru_snf:")
     }
     table = [(name, _describe(sampler), round(value, 5)) for name, sampler, value in scored]
@@ -171,9 +196,14 @@ def tune_refinement(
         refinement=refinement,
         validation={**metadata.validation, "refinement_search": search},
         controls={name: _settings(control) for name, control in controls.items()},
+        kernels={kernel: str(best) for kernel, best in kernels.items()},
     )
     say(f"default refinement: {refinement}")
-    return Choice(refinement, controls, table, windows)
+    return Choice(refinement, kernels, controls, table, windows)
+
+
+def _best_of_kernel(kernel: str, tries: list[tuple[Refinement, float]]) -> Refinement:
+    return min((pair for pair in tries if pair[0].kernel == kernel), key=lambda pair: pair[1])[0]
 
 
 def _choose(tries: list[tuple[Refinement, float]]) -> tuple[Refinement, float]:
@@ -201,27 +231,28 @@ def _search(name: str, family: Family, score: Callable[[BlockSampler], float], t
     return min((one for _, one in mine), key=lambda one: one[2])
 
 
-@torch.inference_mode()
-def energy_scores(model: GruSnf, batch: TrainingBatch, sampler: BlockSampler) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Fair energy score (B,) in metres of ``sampler`` on a batch; the noise of window i has seed i."""
-    scores = []
-    first = 0
+def energy_scores(forecaster: Forecaster, batch: TrainingBatch, sampler: BlockSampler) -> NDArray[np.float64]:
+    """Fair energy score (B,) in metres of ``sampler`` on a batch; window i has seed i."""
+    scores, first = [], 0
     for part in batch.parts(64):
-        windows = len(part.future)
-        noise = draw_noise(
-            range(first, first + windows),
-            steps=blocks_for(part.future.shape[1], model.arch.block_frames),
+        context = part.context
+        windows, horizon = part.future.shape[:2]
+        drawn = forecaster.sample(
+            WindowBatch(
+                pose=torch.unflatten(context.pose, -1, (-1, 3)).numpy(),
+                observed=context.observed.numpy() > 0.5,
+                root=context.root.numpy(),
+                has_root=context.has_root[:, 0].numpy() > 0.5,
+            ),
+            horizon_frames=horizon,
             samples=_SAMPLES,
-            dim=model.arch.block_dim,
-            root_dim=model.arch.root_dim,
-            kicks=sampler.kicks(model.flow),
-            device=part.future.device,
-            persistence=sampler.persistence,
+            seeds=range(first, first + windows),
+            sampler=sampler,
         )
-        drawn = rollout(model, part.context, noise, sampler, horizon_frames=part.future.shape[1]).poses.flatten(2)
-        error = (drawn - part.future.flatten(1)[:, None]).norm(dim=-1).mean(dim=1)
-        spread = torch.cdist(drawn, drawn).sum(dim=(1, 2)) / (_SAMPLES * (_SAMPLES - 1))
-        scores.append((part.scale_m * (error - 0.5 * spread)).double().cpu().numpy())
+        x = torch.from_numpy(drawn.pose).flatten(2)  # (B, S, H*J*3)
+        error = (x - part.future.flatten(1)[:, None]).norm(dim=-1).mean(dim=1)
+        spread = torch.cdist(x, x).sum(dim=(1, 2)) / (_SAMPLES * (_SAMPLES - 1))
+        scores.append((part.scale_m * (error - 0.5 * spread)).double().numpy())
         first += windows
     return np.concatenate(scores)
 

@@ -48,6 +48,15 @@ def test_clips_of_different_subjects_with_the_same_name_stay_apart() -> None:
     assert ClusteredBootstrap(["a", "b"], ["walk", "walk"]).clusters == 2
 
 
+def test_the_bootstrap_of_some_windows_is_the_one_they_would_have_alone() -> None:
+    random = np.random.default_rng(6)
+    values, subjects = random.normal(size=40), [f"s{n % 4}" for n in range(40)]
+    clips, rows = [f"c{n % 10}" for n in range(40)], np.arange(3, 31)
+    some = ClusteredBootstrap(subjects, clips, seed=3).of(rows)
+    alone = ClusteredBootstrap(subjects[3:31], clips[3:31], seed=3)
+    assert some.interval(values[rows]) == alone.interval(values[rows])
+
+
 def test_a_single_clip_gives_no_interval() -> None:
     assert ClusteredBootstrap(["a"] * 5, ["walk"] * 5).interval(np.arange(5.0)) is None
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from bridge.evaluation.population import SAME_POSE_RMS_M, energy_distance, true_diversity
+from bridge.evaluation.population import SAME_POSE_RMS_M, EnergyDistance, energy_distance, same_pose, true_diversity
 
 
 def test_energy_distance_follows_its_formula_over_pairs_of_different_windows() -> None:
@@ -71,3 +71,21 @@ def test_the_neighbourhood_is_a_root_mean_square_per_landmark(offset_m: float, n
 def test_windows_that_share_frames_are_no_neighbours_and_none_left_gives_no_value() -> None:
     same = np.zeros((2, 1, 1, 3), np.float32)
     assert true_diversity(same[:, 0], same, np.ones(2), np.ones((2, 2), bool)) == (None, 0)
+
+
+def test_one_truth_serves_many_methods() -> None:
+    random = np.random.default_rng(4)
+    y = random.normal(size=(600, 5)).astype(np.float32)
+    truth = EnergyDistance(y)
+    for samples in (1, 3):
+        x = random.normal(0.5, 1.0, size=(600, samples, 5)).astype(np.float32)
+        assert truth.of(x) == energy_distance(x, y)
+
+
+def test_every_window_is_in_the_same_pose_as_itself_and_as_those_nearby() -> None:
+    last_pose = np.zeros((3, 4, 3), np.float32)
+    last_pose[1] += 0.9 * SAME_POSE_RMS_M / np.sqrt(3)
+    last_pose[2] += 9.0
+    expected = np.eye(3, dtype=bool)
+    expected[0, 1] = expected[1, 0] = True
+    np.testing.assert_array_equal(same_pose(last_pose, np.ones(3)), expected)

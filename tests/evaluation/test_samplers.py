@@ -4,10 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bridge.errors import CheckpointError
-from bridge.evaluation.samplers import SampledMethod, controls, standard_methods
+from bridge.evaluation.residual_mlp import ResidualWeights
+from bridge.evaluation.samplers import SampledMethod, controls, kernels, missing_methods, standard_methods
+from bridge.evaluation.windows import EvaluationWindow
 from bridge.forecaster import Control, Forecaster, ForecastJob, RefinedFlow, Refinement, run_jobs
+from bridge.forecaster.residual_mlp import ResidualMlp, ResidualSizes
 from bridge.frames import Window
 from tests.support import TINY_LAYOUT, tiny_weights
 
@@ -18,6 +22,14 @@ REFINEMENT = Refinement("pcn", steps=1, step_size=0.3)
 @pytest.fixture(scope="module")
 def forecaster(tmp_path_factory: pytest.TempPathFactory) -> Forecaster:
     return Forecaster.load(tiny_weights(tmp_path_factory.mktemp("weights"), TINY_LAYOUT), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def residual_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("residual") / "residual.safetensors"
+    torch.manual_seed(0)
+    ResidualWeights(ResidualMlp(ResidualSizes(TINY_LAYOUT.joints, 13, 5, 8, 2)), TINY_LAYOUT.id, 30.0).save(path)
+    return path
 
 
 def test_samples_are_those_that_the_live_service_draws(forecaster: Forecaster) -> None:
@@ -50,28 +62,89 @@ def test_futures_are_in_metres_in_the_persons_own_size_and_heading(forecaster: F
     assert not np.allclose(here, there, atol=0.05)
 
 
-def test_every_method_of_the_table_forecasts_and_only_the_random_ones_vary(forecaster: Forecaster) -> None:
-    methods = {method.name: method for method in standard_methods(forecaster, SAMPLES, REFINEMENT)}
+def test_every_method_of_the_table_forecasts_and_only_the_random_ones_vary(
+    forecaster: Forecaster, residual_weights: Path
+) -> None:
+    library = [_answered(forecaster, seed) for seed in range(10, 10 + 2 * SAMPLES)]
+    table = standard_methods(forecaster, SAMPLES, REFINEMENT, library=library, residual_weights=residual_weights)
+    methods = {method.name: method for method in table}
     assert list(methods) == [
         "last_pose",
         "constant_velocity",
         "damped_velocity",
+        "kalman",
+        "nearest_neighbour",
         "gru_mean",
-        "gru_nf",
+        "residual_mlp",
         "gaussian_head",
+        "gru_nf",
         "gru_nf_tempered",
         "gru_nf_clamped",
         "gru_nf_noise",
         "gru_nf_shrunk",
+        "gru_snf_published",
+        "gru_snf_metropolis",
+        "gru_snf_langevin",
         "gru_snf",
     ]
+    assert missing_methods(forecaster, library=library, residual_weights=residual_weights) == {}
     drawn = {name: method.futures([_window(forecaster, 1)], HORIZON, [9]) for name, method in methods.items()}
     for name, futures in drawn.items():
         random = methods[name].stochastic
         assert futures.shape == (1, SAMPLES if random else 1, HORIZON, TINY_LAYOUT.joints, 3)
-        assert np.isfinite(futures).all()
+        assert futures.dtype == np.float32 and np.isfinite(futures).all()
         assert random == (futures.std(axis=1).max() > 0), name
     assert len({futures.tobytes() for futures in drawn.values()}) == len(drawn)
+
+
+def test_what_is_left_out_has_a_reason(forecaster: Forecaster) -> None:
+    names = [method.name for method in standard_methods(forecaster, SAMPLES, REFINEMENT)]
+    missing = missing_methods(forecaster)
+    assert set(missing) == {"nearest_neighbour", "residual_mlp"} and not set(missing) & set(names)
+    assert "training split" in missing["nearest_neighbour"]
+    assert TINY_LAYOUT.id in missing["residual_mlp"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "layout_id", "rate_hz", "reason"),
+    [
+        (ResidualSizes(TINY_LAYOUT.joints, 13, 5, 8, 1), "somebody.else", 30.0, "somebody.else"),
+        (ResidualSizes(TINY_LAYOUT.joints, 13, 5, 8, 1), TINY_LAYOUT.id, 24.0, "24 Hz"),
+        (ResidualSizes(TINY_LAYOUT.joints, 14, 5, 8, 1), TINY_LAYOUT.id, 30.0, "reads 14 frames"),
+    ],
+)
+def test_named_weights_that_do_not_fit_stop_the_table_and_bundled_ones_are_left_out(
+    forecaster: Forecaster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sizes: ResidualSizes,
+    layout_id: str,
+    rate_hz: float,
+    reason: str,
+) -> None:
+    path = tmp_path / "residual.safetensors"
+    ResidualWeights(ResidualMlp(sizes), layout_id, rate_hz).save(path)
+    with pytest.raises(CheckpointError, match=reason):
+        standard_methods(forecaster, SAMPLES, REFINEMENT, residual_weights=path)
+    monkeypatch.setattr("bridge.evaluation.samplers.bundled_weights", lambda layout: path)
+    assert reason in missing_methods(forecaster)["residual_mlp"]
+    assert "residual_mlp" not in [m.name for m in standard_methods(forecaster, SAMPLES, REFINEMENT)]
+
+
+def test_kernels_take_their_own_settings_or_those_of_the_refinement() -> None:
+    own = Refinement("metropolis", steps=2, step_size=0.5, layers="last")
+    chosen = kernels({"metropolis": str(own), "pcn": "pcn(step_size=0.9)"}, REFINEMENT)
+    assert chosen == {"metropolis": own, "langevin": Refinement("langevin", steps=1, step_size=0.3)}
+    plain = kernels({}, Refinement(temperature=0.8))
+    assert list(plain) == ["pcn", "metropolis", "langevin"]
+    assert all(other.active and other.temperature == 0.8 for other in plain.values())
+    assert kernels({}, Refinement("metropolis", 1, 2.5))["pcn"].step_size == 1.0
+
+
+@pytest.mark.parametrize("text", ["metropolis(loud=1)", "pcn(step_size=0.1)", "metropolis(step_size=9)"])
+def test_unreadable_kernel_settings_are_refused(text: str) -> None:
+    with pytest.raises(CheckpointError, match="metropolis"):
+        kernels({"metropolis": text}, REFINEMENT)
 
 
 def test_settings_of_a_checkpoint_replace_the_untuned_ones(forecaster: Forecaster) -> None:
@@ -85,6 +158,12 @@ def test_settings_of_a_checkpoint_replace_the_untuned_ones(forecaster: Forecaste
 def test_unknown_settings_are_refused_by_name(settings: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="gru_nf_"):
         controls(settings)
+
+
+def _answered(forecaster: Forecaster, seed: int) -> EvaluationWindow:
+    window = _window(forecaster, seed)
+    truth_m = np.repeat(_window(forecaster, seed + 1000).pose_m[-1:], HORIZON, axis=0)
+    return EvaluationWindow(window, truth_m, f"clip {seed}", "anna", "test", "sway", forecaster.context_frames)
 
 
 def _window(forecaster: Forecaster, seed: int) -> Window:

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from bridge.errors import InvalidInput, NotFound
-from bridge.evaluation.windows import EvaluationWindow, cut_windows, even_subset, select_clips
+from bridge.evaluation.conditions import CLEAN, CONDITIONS, Condition
+from bridge.evaluation.windows import (
+    EvaluationWindow,
+    cut_under_conditions,
+    cut_windows,
+    even_subset,
+    select_clips,
+)
 from bridge.recordings import Clip
 from tests.support import TINY_LAYOUT
 
@@ -106,6 +113,80 @@ def test_a_larger_limit_than_there_is_takes_everything() -> None:
     assert even_subset([1, 2, 3], 10) == even_subset([1, 2, 3], None) == [1, 2, 3]
     assert even_subset(list(range(101)), 3) == [0, 50, 100]
     assert even_subset([1, 2, 3], 1) == [1]
+
+
+def test_under_every_condition_a_window_has_the_same_time_and_the_same_answer() -> None:
+    clips = [_clip(np.arange(150) / 30), _clip(np.arange(120) / 30, clip_id="other")]
+    plain = cut_windows(clips, TINY_LAYOUT, context_frames=CONTEXT, horizon_frames=HORIZON)
+    views = cut_under_conditions(clips, TINY_LAYOUT, CONDITIONS, context_frames=CONTEXT, horizon_frames=HORIZON)
+    assert [len(seen) for seen in views] == [len(plain)] * len(CONDITIONS)
+    changed = {
+        condition.name: _same_question_other_context(plain, seen)
+        for condition, seen in zip(CONDITIONS, views, strict=True)
+    }
+    assert changed == {
+        "clean": False,
+        "landmarks_dropped_10": True,
+        "landmarks_dropped_30": True,
+        "tracker_noise": True,
+        "input_24_hz": True,
+        "input_60_hz": False,
+        "gap_200_ms": True,
+    }
+
+
+def test_what_happens_to_a_window_does_not_depend_on_the_others_and_changes_with_the_seed() -> None:
+    clip = _clip(np.arange(300) / 30)
+    conditions = [CLEAN, next(c for c in CONDITIONS if c.name == "tracker_noise")]
+    sizes = {"context_frames": CONTEXT, "horizon_frames": HORIZON}
+    _, whole = cut_under_conditions([clip], TINY_LAYOUT, conditions, **sizes)
+    _, few = cut_under_conditions([clip], TINY_LAYOUT, conditions, **sizes, max_windows=3)
+    _, other = cut_under_conditions([clip], TINY_LAYOUT, conditions, **sizes, max_windows=3, seed=1)
+    by_frame = {item.first_future_frame: item for item in whole if item is not None}
+    assert len(few) == len(other) == 3
+    for item, reseeded in zip(few, other, strict=True):
+        assert item is not None and reseeded is not None
+        np.testing.assert_array_equal(item.window.pose_m, by_frame[item.first_future_frame].window.pose_m)
+        assert not np.array_equal(item.window.pose_m, reseeded.window.pose_m)
+
+
+@pytest.mark.parametrize("frames", [slice(-1, None), slice(-12, -2)], ids=["newest frame", "too long a gap"])
+def test_a_window_that_a_condition_leaves_no_context_is_missing_in_its_place(frames: slice) -> None:
+    def degrade(clip: Clip, rng: np.random.Generator) -> Clip:
+        return _lose(clip, frames) if clip.clip_id == "other" else clip
+
+    clips = [_clip(np.arange(100) / 30), _clip(np.arange(100) / 30, clip_id="other")]
+    clean, lossy = cut_under_conditions(
+        clips, TINY_LAYOUT, [CLEAN, Condition("lossy", "", degrade)], context_frames=CONTEXT, horizon_frames=HORIZON
+    )
+    assert [item is None for item in lossy] == [item is not None and item.clip_id == "other" for item in clean]
+    assert None not in clean
+
+
+def test_a_window_without_a_clean_context_is_in_no_list() -> None:
+    clip = _lose(_clip(np.arange(300) / 30), slice(100, 110))
+    sizes = {"context_frames": CONTEXT, "horizon_frames": HORIZON}
+    clean, noisy = cut_under_conditions([clip], TINY_LAYOUT, [CLEAN, CONDITIONS[3]], **sizes)
+    plain = cut_windows([clip], TINY_LAYOUT, **sizes)
+    assert [item.first_future_frame for item in clean if item is not None] == [w.first_future_frame for w in plain]
+    assert len(noisy) == len(clean) == len(plain)
+    with pytest.raises(NotFound, match="long enough"):
+        cut_under_conditions([_clip(np.arange(30) / 30)], TINY_LAYOUT, [CLEAN], **sizes)
+
+
+def _same_question_other_context(plain: list[EvaluationWindow], seen: list[EvaluationWindow | None]) -> bool:
+    """Whether any context differs, once all else is found equal."""
+    for expected, item in zip(plain, seen, strict=True):
+        assert item is not None
+        assert (item.clip_id, item.first_future_frame) == (expected.clip_id, expected.first_future_frame)
+        assert item.window.timestamp_us == expected.window.timestamp_us
+        np.testing.assert_array_equal(item.truth_m, expected.truth_m)
+    return not all(
+        item is not None
+        and np.allclose(item.window.pose_m, expected.window.pose_m, atol=1e-5)
+        and np.array_equal(item.window.observed, expected.window.observed)
+        for expected, item in zip(plain, seen, strict=True)
+    )
 
 
 def _cut(clip: Clip) -> list[EvaluationWindow]:

@@ -163,6 +163,7 @@ class _Echo:
 
     root_temperature = 1.0
     persistence = 0.0
+    guide = 0.0
 
     def kicks(self, flow: ConditionalFlow) -> int:
         return 0

@@ -14,9 +14,12 @@ from bridge.forecaster import Forecaster
 from bridge.forecaster.checkpoint import load_checkpoint
 from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.training import EpochReport, Trainer, TrainingOptions, tune_refinement
-from bridge.training.tuning import FAMILIES, TRIES
+from bridge.training.tuning import TRIES_EACH, families
 from tests.support import TINY_LAYOUT, tiny_weights
 from tests.training.builders import SMALL, motion_set
+
+FAMILIES = families(guided=False)
+TRIES = len(FAMILIES) * TRIES_EACH
 
 OPTIONS = TrainingOptions(
     minutes=0.5,
@@ -83,6 +86,7 @@ def test_training_runs_both_phases_for_its_time_and_leaves_weights_that_forecast
     assert [r.phase for r in reports] == sorted(r.phase for r in reports)
     assert {r.phase for r in reports} == {"likelihood", "rollouts"}
     assert all(np.isfinite([r.train_loss, r.validation_nll, r.validation_energy_score]).all() for r in reports)
+    trainer.forget_progress()
     assert not trainer.state_path.exists()
     best = [r for r in reports if r.best]
     assert best[-1].validation_energy_score == min(r.validation_energy_score for r in reports)

@@ -11,8 +11,11 @@ from bridge.forecaster import Refinement
 from bridge.forecaster.checkpoint import load_checkpoint
 from bridge.recordings import load_clips, save_recording
 from bridge.training import build_motion_set, tune_refinement
-from bridge.training.tuning import FAMILIES, TRIES, _choose
+from bridge.training.tuning import TRIES_EACH, _choose, families
 from tests.support import TINY_LAYOUT, tiny_weights
+
+FAMILIES = families(guided=True)
+TRIES = len(families(guided=False)) * TRIES_EACH
 
 
 def test_the_cheapest_kernel_wins_among_equals() -> None:
@@ -29,7 +32,7 @@ def test_a_clearly_better_score_wins_whatever_it_costs() -> None:
 def test_every_method_gets_the_same_number_of_tries(name: str) -> None:
     family = FAMILIES[name]
     tries = [*family.coarse(), *family.around(family.coarse()[0])]
-    assert len(tries) == TRIES // len(FAMILIES)
+    assert len(tries) == TRIES_EACH
     for dials in tries:
         family.build(*dials)
 
@@ -55,4 +58,9 @@ def test_the_choice_and_all_tries_are_kept_with_the_weights(tmp_path: Path) -> N
     assert len(search["tries"]) == TRIES + 1
     best = min(score for name, _, score in search["tries"] if name.startswith("gru_snf"))
     assert search["chosen"]["energy_score"] <= best * 1.001
-    assert set(metadata.controls) == {name for name in FAMILIES if not name.startswith("gru_snf")}
+    assert {kernel: Refinement.parse(text) for kernel, text in metadata.kernels.items()} == choice.kernels
+    assert set(metadata.kernels) == {"pcn", "metropolis", "langevin"}
+    for kernel, text in metadata.kernels.items():
+        mine = {setting: score for name, setting, score in search["tries"] if name == f"gru_snf:{kernel}"}
+        assert mine[text] == min(mine.values())
+    assert set(metadata.controls) == {name for name in families(guided=False) if not name.startswith("gru_snf")}
