@@ -27,7 +27,7 @@ ROW_OF = dict.fromkeys(GROUND, 1) | {
     "cli": 7,  # a face like the three before, but the one that puts them together
 }
 # Beside the rows: what they may use, themselves used by commands only.
-BESIDE = {"training": 2, "evaluation": 3}
+BESIDE = {"training": 2, "evaluation": 3, "bench": 3}
 
 
 def part_of(module: str) -> str:

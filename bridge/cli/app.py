@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
+from bridge.cli.bench import bench
 from bridge.cli.demo import demo
 from bridge.cli.evaluate import evaluate
 from bridge.cli.info import info
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (serve, demo, replay, info, train, evaluate):
     app.command()(command)
+app.add_typer(bench)
 
 
 def _print_version(wanted: bool) -> None:
