@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.forecaster import Forecaster
     from bridge.recordings import Clip
 
-QUICK_WINDOWS = 240
+QUICK_WINDOWS = 210
 LIBRARY_WINDOWS = 16000
 QUICK_LIBRARY_WINDOWS = 4000
 _LOG_COLUMNS = 120

@@ -123,7 +123,7 @@ def train(
             out,
             train_set,
             validation_set,
-            ResidualOptions(minutes=minutes * guide_share, seed=seed),
+            ResidualOptions(minutes=minutes * guide_share, batch_windows=96, seed=seed),
             console.print,
         )
     choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None

@@ -23,7 +23,7 @@ from bridge.forecaster.prepared import Drawn, Paths, PreparedModel, Walk
 from bridge.forecaster.refinement import Refinement, effective_sample_size
 from bridge.forecaster.rollout import Diagnostics, RolloutNoise, blocks_for, draw_noise
 from bridge.forecaster.sampling import BlockNoise, BlockSampler, RefinedFlow
-from bridge.forecaster.tracing import TracedSteps
+from bridge.forecaster.tracing import TracedSteps, traced_guide
 from bridge.forecaster.workers import on_threads
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 from bridge.skeleton import Layout, get_layout, layout_ids, register_layout
@@ -74,6 +74,9 @@ class Forecaster:
         self._prepared = PreparedModel(model.to(device))
         self._run = self._runner(device, record)
         self._limbs = LimbLengths(metadata.layout, device)
+        self._guide: Callable[[Tensor], Tensor] | None = model.guide
+        if model.guide is not None and record and device.type == "cpu":
+            self._guide = traced_guide(model.guide, model.arch)
         self.metadata = metadata
         self.weights_id = weights_id
         self.device = device
@@ -201,15 +204,16 @@ class Forecaster:
                 self.finish_(mine.poses, context, guide=chosen.guide)
                 return rate
 
-        rates = on_threads(draw, self._parts(windows, samples))
+        # What is not worth a second thread is not worth sharing out operation by operation either.
+        few = windows * samples < 2 * _WORTH_A_THREAD and torch.get_num_threads() > 1 and self.device.type == "cpu"
+        rates = on_threads(draw, self._parts(windows, samples), aside=few)
         acceptance = torch.cat([rate for rate in rates if rate is not None]) if rates[0] is not None else None
         return _arrays(paths.poses[:, :, :horizon_frames], paths.roots[:, :, :horizon_frames], acceptance)
 
     def finish_(self, poses: Tensor, context: ContextBatch, *, guide: float) -> None:
         """What is done to every sampler's drawn poses (B, S, H, J*3), in place: the guide's pull, limbs held."""
-        network = self.model.guide
-        if guide and network is not None:
-            pull_(poses, network(context.pose), guide)
+        if guide and self._guide is not None:
+            pull_(poses, self._guide(context.pose), guide)
         self._limbs.restore_(poses, self._limbs.measure(context.pose, context.observed))
 
     def _parts(self, windows: int, samples: int) -> list[slice]:

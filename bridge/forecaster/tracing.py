@@ -1,4 +1,4 @@
-"""The step of a rollout as one recorded graph: the same operations without Python between them.
+"""The step of a rollout, and the guide, each as one recorded graph: the same operations without Python between them.
 
 On a CPU a step is more than a hundred small operations; called one by one from Python, calling them costs more than
 computing them, and holds the interpreter's lock against everyone else in the process. `torch.jit.trace` records
@@ -11,10 +11,14 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from bridge.forecaster.architecture import Architecture
+from bridge.forecaster.guide import Guide
 from bridge.forecaster.prepared import Drawn, PreparedModel, Step, Walk
 from bridge.forecaster.sampling import BlockNoise, BlockSampler
 
@@ -59,12 +63,7 @@ class TracedSteps:
             drawn = prepared.step(sampler, Walk(*tensors[:width]), BlockNoise(*tensors[width:]), last)
             return tuple(tensor for tensor in drawn if tensor is not None)
 
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            # Deprecated in favour of torch.compile, which needs a C++ compiler on the user's machine and many seconds.
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.jit")
-            torch.manual_seed(0)
-            trace: Callable[..., Recorded] = torch.jit.trace
-            return trace(run, self._example(sampler), check_trace=False)
+        return _trace(run, partial(self._example, sampler))
 
     def _example(self, sampler: BlockSampler) -> tuple[Tensor, ...]:
         (windows, samples), arch = _EXAMPLE, self._prepared.model.arch
@@ -86,3 +85,18 @@ class TracedSteps:
             root=torch.randn(count, arch.root_dim),
         )
         return (*walk, *noise)
+
+
+def traced_guide(guide: Guide, arch: Architecture) -> Callable[[Tensor], Tensor]:
+    """`Guide.forward`, recorded."""
+    recorded = _trace(guide, lambda: (torch.randn(_EXAMPLE[1], arch.context_frames, 3 * arch.joints),))
+    return cast(Callable[[Tensor], Tensor], recorded)
+
+
+def _trace(run: Callable[..., Any], example: Callable[[], tuple[Tensor, ...]]) -> Recorded:
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.inference_mode():
+        # Deprecated in favour of torch.compile, which needs a C++ compiler on the user's machine and many seconds.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.jit")
+        torch.manual_seed(0)
+        trace: Callable[..., Recorded] = torch.jit.trace
+        return trace(run, example(), check_trace=False)

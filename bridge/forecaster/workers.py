@@ -20,9 +20,13 @@ _lock = threading.Lock()
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
-def on_threads(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
-    """``work`` of every part, in order, side by side; of a single part on the caller's own thread."""
-    if len(parts) == 1:
+def on_threads(work: Callable[[_Part], _Result], parts: Sequence[_Part], *, aside: bool = False) -> list[_Result]:
+    """``work`` of every part, in order, side by side.
+
+    A single part is worked on by the caller's own thread, and by as many as torch likes for each operation; with
+    ``aside`` by a thread that computes alone, like those of several parts.
+    """
+    if len(parts) == 1 and not aside:
         return [work(parts[0])]
     return list(_pool(len(parts)).map(work, parts))
 

@@ -14,7 +14,7 @@ from bridge.forecaster.residual_mlp import ResidualMlp
 from bridge.training.motion import MotionSet
 from bridge.training.residual import ResidualOptions, ResidualReport, train_residual
 
-GUIDE_NETS = 3
+GUIDE_NETS = 2
 
 
 def train_guide(

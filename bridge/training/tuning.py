@@ -91,7 +91,7 @@ def _refined(kernel: str) -> Callable[[float, float, str], BlockSampler]:
 
 # Strength; layers, persistence and guide of the kernels. The white-noise control gets the same strengths.
 _KERNELS = ((0.12, "all 0 0"), (0.12, "all 0.9 0"), (0.3, "last 0 0"), (0.3, "last 0.9 0"))
-_GUIDED_KERNELS = ((0.12, "all 0.9 0.4"), (0.3, "last 0 0.4"), (0.3, "last 0.9 0.25"), (0.3, "last 0.9 0.45"))
+_GUIDED_KERNELS = ((0.12, "all 0.9 0.5"), (0.3, "last 0 0.5"), (0.3, "last 0.9 0.35"), (0.3, "last 0.9 0.55"))
 _NOISE = ((0.12, "0"), (0.12, "0.9"), (0.3, "0"), (0.3, "0.9"))
 
 _CONTROLS: dict[str, Family] = {

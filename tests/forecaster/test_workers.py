@@ -16,6 +16,17 @@ def test_a_single_part_stays_on_the_callers_thread() -> None:
     assert on_threads(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
 
 
+def test_a_small_part_can_be_put_aside_to_a_thread_that_computes_alone() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        ((thread, alone),) = on_threads(lambda _: (threading.get_ident(), torch.get_num_threads()), [0], aside=True)
+        assert thread != threading.get_ident()
+        assert alone == 1 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_every_part_computes_alone_and_the_callers_thread_count_stays() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
