@@ -55,10 +55,16 @@ def select_futures(samples: NDArray[np.floating], futures: int) -> Selection:
 def pairwise_distances(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Euclidean distances (B, S, S) between the vectors (B, S, n) of each window.
 
-    By inner products about the mean, in the vectors' own precision: one matrix product per window.
+    By inner products about the mean, in the vectors' own precision, window by window: what is worked on stays in a
+    core's cache.
     """
-    centred = vectors - np.einsum("bsn->bn", vectors)[:, None] / vectors.shape[1]
-    products = np.asarray(centred @ centred.transpose(0, 2, 1), np.float64)
+    windows, count = vectors.shape[:2]
+    means = np.einsum("bsn->bn", vectors) / vectors.dtype.type(count)
+    centred = np.empty(vectors.shape[1:], vectors.dtype)
+    products = np.empty((windows, count, count))
+    for window, mean, product in zip(vectors, means, products, strict=True):
+        np.subtract(window, mean, out=centred)
+        product[:] = centred @ centred.T
     squares = np.diagonal(products, axis1=1, axis2=2)
     distance: NDArray[np.float64] = np.sqrt(np.maximum(squares[:, :, None] + squares[:, None, :] - 2 * products, 0.0))
     diagonal = np.arange(distance.shape[1])
