@@ -14,7 +14,7 @@ from typing import Literal
 from bridge.bench.paper import PaperSizes
 from bridge.forecaster.architecture import Architecture
 
-Part = Literal["gru", "flow", "codec"]
+Part = Literal["gru", "flow", "codec", "guide", "limbs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,15 @@ class Gemm:
         return f"{self.part:5} {self.name:34} {numbers:36} = {self.flop / 1e9:9.3f} GFLOP"
 
 
-def default_gemms(arch: Architecture, batch: int, samples: int, horizon_frames: int) -> tuple[Gemm, ...]:
-    """Products of the forecaster's own network: B windows, N = B * S trajectories, blocks of F frames."""
+def default_gemms(
+    arch: Architecture, batch: int, samples: int, horizon_frames: int, *, limb_bones: int = 0, guided: bool = False
+) -> tuple[Gemm, ...]:
+    """Products of the forecaster's own network: B windows, N = B * S trajectories, blocks of F frames.
+
+    Args:
+        limb_bones: of the layout, whose lengths are held at the end.
+        guided: whether the weights' guide is asked.
+    """
     rows, steps = batch * samples, -(-horizon_frames // arch.block_frames)
     read, state = arch.context_blocks, arch.decoder_hidden
     half, width, dim = arch.block_dim // 2, arch.coupling_hidden, arch.block_dim
@@ -82,8 +89,33 @@ def default_gemms(arch: Architecture, batch: int, samples: int, horizon_frames: 
         Gemm("codec", "coordinates to poses", rows, dim, block, steps),
         Gemm("gru", "block to pose coordinates", rows, dim, arch.pose_dim, steps - 1),
         Gemm("gru", "input to gates", rows, features, 3 * state, steps - 1),
+        *(_guide_gemms(arch, batch) if guided else ()),
+        *(_limb_gemms(pose, 3 * limb_bones, batch * arch.context_frames, rows * steps * arch.block_frames)),
     )
     return tuple(product for product in products if product.times)
+
+
+def _guide_gemms(arch: Architecture, batch: int) -> tuple[Gemm, ...]:
+    """Products of all networks of the guide; layers over time have all windows side by side as columns."""
+    frames, width, pose, nets = arch.context_frames, arch.guide_width, arch.joints * 3, arch.guide_nets
+    return (
+        Gemm("guide", "cosines of the context", frames, frames, batch * pose, nets),
+        Gemm("guide", "coordinates to features", batch * frames, pose, width, nets),
+        Gemm("guide", "last pose to features", batch, pose, width, nets),
+        Gemm("guide", "layers over time", frames, frames, batch * width, nets * (1 + arch.guide_blocks)),
+        Gemm("guide", "features to coordinates", batch * frames, width, pose, nets),
+        Gemm("guide", "cosines to frames", arch.guide_frames, frames, batch * pose, nets),
+    )
+
+
+def _limb_gemms(pose: int, bones: int, context_poses: int, drawn_poses: int) -> tuple[Gemm, ...]:
+    if not bones:
+        return ()
+    return (
+        Gemm("limbs", "context: poses to bones", context_poses, pose, bones, 1),
+        Gemm("limbs", "drawn poses to bones", drawn_poses, pose, bones, 1),
+        Gemm("limbs", "bones' changes to poses", drawn_poses, bones, pose, 1),
+    )
 
 
 def parts_by_size(gemms: Iterable[Gemm]) -> dict[tuple[int, int], dict[Part, float]]:

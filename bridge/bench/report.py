@@ -13,6 +13,8 @@ from rich.table import Table
 
 from bridge.bench.rows import DEFINITIONS, Row
 
+_PARTS = ("gru", "flow", "codec", "guide", "limbs")
+
 
 def machine(device: torch.device) -> str:
     """What it ran on, in words."""
@@ -55,7 +57,7 @@ def to_tables(rows: Sequence[Row]) -> list[Table]:
     for name in ("GFLOP", "GFLOP/s", "products GFLOP/s", "of them", "processor ms", "of them by processor time"):
         machine.add_column(name, justify="right")
     parts = _table("Where time and memory go")
-    for name in ("GRU", "flow", "codec", "other", "refinement adds", "selection adds", "peak MB"):
+    for name in ("GRU", "flow", "codec", "guide", "limbs", "other", "refinement adds", "selection adds", "peak MB"):
         parts.add_column(name, justify="right")
     for row in rows:
         head = (row.preset, f"{row.batch} x {row.samples} x {row.horizon}")
@@ -68,7 +70,7 @@ def to_tables(rows: Sequence[Row]) -> list[Table]:
             *(*head, _number(row.gflop), _number(row.gflops), _number(row.gemm_gflops), f"{row.fraction_of_gemm:.0%}"),
             *(_number(row.cpu_ms), "-" if by_processor is None else f"{by_processor:.0%}"),
         )
-        shares = [f"{row.shares[name]:.0%}" if name in row.shares else "-" for name in ("gru", "flow", "codec")]
+        shares = [f"{row.shares[name]:.0%}" if name in row.shares else "-" for name in _PARTS]
         other = f"{sum(row.shares.get(name, 0.0) for name in ('other', 'refinement')):.0%}" if row.shares else "-"
         parts.add_row(
             *(*head, *shares, other, f"{row.refinement_share:+.1%}", f"{row.selection_share:+.1%}"),

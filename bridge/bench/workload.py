@@ -74,7 +74,14 @@ def default_workload(forecaster: Forecaster, *, batch: int, samples: int, horizo
             draw(refinement)
             return dissect(lambda: draw(refinement), gemms, forecaster.device)
 
-    gemms = default_gemms(forecaster.metadata.architecture, batch, samples, horizon)
+    gemms = default_gemms(
+        forecaster.metadata.architecture,
+        batch,
+        samples,
+        horizon,
+        limb_bones=len(forecaster.layout.limb_bones),
+        guided=refinement.active and refinement.guide > 0,
+    )
     return Workload(
         preset="default",
         batch=batch,
