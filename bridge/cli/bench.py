@@ -59,7 +59,9 @@ def rollout(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else torch decides.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     weights: Annotated[Path | None, typer.Option(help="Weights of the default preset; else the bundled ones.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw time against batch size into this file.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw time against batch size into this .png or .svg file.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer repeats, an eighth of the loop, under a minute.")
     ] = False,
@@ -89,8 +91,11 @@ def rollout(
         to_json,
         to_tables,
     )
+    from bridge.evaluation.figure import check_figure_path
     from bridge.forecaster import Forecaster, pick_device
 
+    if figure is not None:
+        check_figure_path(figure)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     chosen = pick_device(device)

@@ -21,7 +21,7 @@ from bridge.recordings import Clip
 from bridge.skeleton import Layout
 
 WINDOWS = 240
-QUICK_WINDOWS = 60
+QUICK_WINDOWS = 40
 RECORDINGS = "recordings"
 """Name of the condition whose windows come from real recordings of a tracker instead of from the clips."""
 RECORDING_STRIDE_FRAMES = 5

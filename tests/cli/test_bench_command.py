@@ -35,6 +35,13 @@ def test_both_presets_are_measured_told_and_drawn(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["nowhere/speed.png", "speed.jpg"])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_measured(tmp_path: Path, name: str) -> None:
+    options = ("--weights", tmp_path / "missing", "--figure", tmp_path / name)
+    result = CliRunner().invoke(app, ["bench", "rollout", *map(str, options)])
+    assert isinstance(result.exception, InvalidInput) and result.exception.field == "figure"
+
+
 @pytest.mark.parametrize("text", ["", "1,,2", "0", "1,-4", "many"])
 def test_batches_that_are_no_numbers_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="batch"):
