@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -44,8 +45,8 @@ def train_guide(
         InvalidInput: if no clip is long enough.
     """
     plain, metadata, _ = load_checkpoint(weights)
-    architecture = replace(metadata.architecture, guide_nets=nets)
-    architecture = replace(architecture, guide_frames=min(architecture.guide_frames, architecture.context_frames))
+    sizes = metadata.architecture
+    architecture = replace(sizes, guide_nets=nets, guide_frames=min(sizes.guide_frames, sizes.context_frames))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = GruSnf(architecture)
@@ -53,6 +54,13 @@ def train_guide(
     model.load_state_dict(kept, strict=False)
     assert model.guide is not None
     reports = []
+
+    def tell(number: int, report: ResidualReport) -> None:
+        say(
+            f"guide {number + 1} of {nets}  step {report.step:6d}  loss {report.train_loss:.4f}  "
+            f"validation: error over last pose {report.ratio:.4f}"
+        )
+
     for number, network in enumerate(model.guide.nets):
         assert isinstance(network, ResidualMlp)
         last = train_residual(
@@ -63,10 +71,7 @@ def train_guide(
             replace(options, minutes=options.minutes / nets, seed=options.seed * nets + number),
             context_frames=architecture.context_frames,
             horizon_frames=architecture.guide_frames,
-            on_report=lambda report, number=number: say(  # type: ignore[misc]
-                f"guide {number + 1} of {nets}  step {report.step:6d}  loss {report.train_loss:.4f}  "
-                f"validation: error over last pose {report.ratio:.4f}"
-            ),
+            on_report=partial(tell, number),
         )
         reports.append(last)
     training = {**metadata.training, "guide": [asdict(report) for report in reports]}

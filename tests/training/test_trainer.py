@@ -128,6 +128,16 @@ def test_interrupted_and_resumed_is_as_if_never_interrupted(tmp_path: Path, epoc
     assert all(torch.equal(final[name], again[name]) for name in final)
 
 
+def test_what_comes_after_training_can_be_interrupted_without_training_again(tmp_path: Path) -> None:
+    out, short = tmp_path / "w.safetensors", replace(OPTIONS, minutes=0.1)
+    first = _trainer(out, short)
+    reports = _run(first)
+    again = _trainer(out, short)
+    assert again.resume()
+    assert _run(again) == [] and again.history == reports
+    assert again.progress.step == first.progress.step
+
+
 def test_nothing_to_resume_is_not_an_error(tmp_path: Path) -> None:
     assert not _trainer(tmp_path / "w.safetensors").resume()
 
