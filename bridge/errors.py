@@ -11,6 +11,8 @@
     ├── ResourceExhausted       a limit was reached
     ├── Unavailable             draining, not ready, or not reachable
     ├── DeadlineExceeded        no answer in time
+    ├── Unauthenticated         no token, or an unknown one
+    ├── PermissionDenied        the token's scopes do not allow this
     ├── CheckpointError         a weights file is missing, damaged, foreign or too new
     └── InternalError           a fault of ours
 
@@ -36,6 +38,8 @@ class ErrorKind(Enum):
     MALFORMED = (7, "INVALID_ARGUMENT")
     INTERNAL = (8, "INTERNAL")
     DEADLINE_EXCEEDED = (9, "DEADLINE_EXCEEDED")
+    UNAUTHENTICATED = (10, "UNAUTHENTICATED")
+    PERMISSION_DENIED = (11, "PERMISSION_DENIED")
 
     @property
     def wire_code(self) -> int:
@@ -49,14 +53,18 @@ class ErrorKind(Enum):
 
 
 class BridgeError(Exception):
-    """Root of the tree: ``field`` is what is at fault, ``problem`` what was wrong, ``expected`` what would be right."""
+    """Root of the tree: ``field`` is what is at fault, ``problem`` what was wrong, ``expected`` what would be right.
+
+    ``retry_after_ms`` says after how long another try makes sense; 0 if waiting alone changes nothing.
+    """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
 
-    def __init__(self, problem: str, *, field: str = "", expected: str = "") -> None:
+    def __init__(self, problem: str, *, field: str = "", expected: str = "", retry_after_ms: int = 0) -> None:
         self.problem = problem
         self.field = field
         self.expected = expected
+        self.retry_after_ms = retry_after_ms
         super().__init__(problem)
 
     def __str__(self) -> str:
@@ -111,6 +119,18 @@ class DeadlineExceeded(BridgeError):
     """No answer came in time."""
 
     kind = ErrorKind.DEADLINE_EXCEEDED
+
+
+class Unauthenticated(BridgeError):
+    """The caller did not say who it is, or not so that we believe it."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+
+
+class PermissionDenied(BridgeError):
+    """The caller is known but may not do this."""
+
+    kind = ErrorKind.PERMISSION_DENIED
 
 
 class CheckpointError(BridgeError):

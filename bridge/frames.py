@@ -21,6 +21,7 @@ class Frame:
             frame was captured and nobody was detected in it. A landmark with visibility 0 or a coordinate that is not
             finite is not observed.
         root_m: (3,) position of the coordinate origin of ``landmarks`` in the sender's world, metres; None without one.
+        filled: True for a frame that nobody observed: put between two that were, from a forecast (frame saving).
     """
 
     avatar_id: str
@@ -28,6 +29,14 @@ class Frame:
     timestamp_us: int
     landmarks: NDArray[np.float32] | None
     root_m: NDArray[np.float32] | None = None
+    filled: bool = False
+
+
+def seen_landmarks(landmarks: NDArray[np.float32], visibility_threshold: float) -> NDArray[np.bool_]:
+    """Which of the landmarks (J, 4) of a frame count as observed, (J,)."""
+    visibility = landmarks[:, 3]
+    seen: NDArray[np.bool_] = (visibility >= visibility_threshold) & (visibility > 0)
+    return seen & np.isfinite(landmarks[:, :3]).all(axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Window:
         sequence: of the newest frame.
         timestamp_us: of the newest frame, on the sender's clock.
         initial_heading_rad: heading known from before the window, for continuity; None when there is none.
+        filled: (C,). True for rows made of filled frames (`Frame.filled`), which count as observed. None: no row is.
     """
 
     layout_id: str
@@ -56,6 +66,12 @@ class Window:
     sequence: int
     timestamp_us: int
     initial_heading_rad: float | None = None
+    filled: NDArray[np.bool_] | None = None
+
+    @property
+    def filled_share(self) -> float:
+        """Part of the rows that is filled in, 0 to 1."""
+        return 0.0 if self.filled is None else float(self.filled.mean())
 
 
 class AddOutcome(Enum):

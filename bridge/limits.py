@@ -29,6 +29,9 @@ MAX_HORIZON_STEPS: Final = 90
 MAX_HORIZON_MS: Final = 3000
 MAX_FORECAST_RATE_HZ: Final = 240.0
 MAX_DEADLINE_MS: Final = 60_000
+MIN_SILENCE_MS: Final = 34
+"""Shortest silence that frame saving may allow: more than one period of 30 Hz."""
+MAX_SILENCE_MS: Final = 1000
 MAX_SEED: Final = 2**64 - 1
 
 MIN_FRAME_RATE_HZ: Final = 10.0

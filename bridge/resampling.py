@@ -94,6 +94,28 @@ def resample(
     return Resampled(pose_m, observed, root_m.astype(np.float32), ~near)
 
 
+def filled_rows(
+    time_us: NDArray[np.float64], filled: NDArray[np.bool_], grid_us: NDArray[np.float64], period_us: float
+) -> NDArray[np.bool_]:
+    """Which of the instants ``grid_us`` (C,) rest on filled frames, (C,).
+
+    Those between two frames of which one is filled, unless a frame that is not lies as close as `COINCIDENT_PERIODS`.
+
+    Args:
+        time_us: (n,) of the frames, increasing. filled: (n,). grid_us: (C,). period_us: of the grid.
+    """
+    if not filled.any():
+        return np.zeros(len(grid_us), np.bool_)
+    before = np.maximum(np.searchsorted(time_us, grid_us, side="right") - 1, 0)
+    after = np.minimum(before + 1, len(time_us) - 1)
+    near_us = COINCIDENT_PERIODS * period_us
+    since_us, until_us = grid_us - time_us[before], time_us[after] - grid_us
+    real = (~filled[before] & (np.abs(since_us) <= near_us)) | (~filled[after] & (np.abs(until_us) <= near_us))
+    # An instant that meets a frame exactly takes nothing from the next one.
+    rests: NDArray[np.bool_] = (filled[before] | (filled[after] & (since_us > 0))) & ~real
+    return rests
+
+
 def fit_template(
     points_m: NDArray[np.floating], seen: NDArray[np.bool_], layout: Layout
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

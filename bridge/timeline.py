@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +11,100 @@ from numpy.typing import NDArray
 from bridge.errors import InvalidInput
 from bridge.frame_buffer import FrameBuffer
 from bridge.frames import AddOutcome, Frame, Window
-from bridge.geometry import hip_middle, track_heading
+from bridge.geometry import track_heading
 from bridge.limits import MAX_FRAME_RATE_HZ
-from bridge.resampling import COINCIDENT_PERIODS, Observations, resample
+from bridge.resampling import COINCIDENT_PERIODS, Observations, filled_rows, resample
 from bridge.skeleton import Layout
 
-__all__ = ["AddOutcome", "Frame", "Timeline", "Window"]
+__all__ = ["AddOutcome", "Frame", "Snapshot", "Timeline", "Window"]
 
 MAX_JUMP_AHEAD_US = 3_600_000_000
 """A frame more than an hour ahead of the newest one is a fault of the clock until others confirm it."""
 CONFIRMING_FRAMES = 5
 """So many refused frames in a row, each after the one before, make a new clock."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Frames that cover a window, copied from a timeline, and what makes the window of them.
+
+    Most windows that fall due under load are replaced before they are computed; these cost a copy and nothing more.
+
+    Attributes:
+        rows: structured array (n,) with the columns of `bridge.frame_buffer.FrameBuffer`, oldest first.
+        layout: of the J landmarks.
+        grid_us: (C,) times of the window's rows relative to the newest frame, microseconds.
+        period_us: of the window's rows.
+        initial_heading_rad: as in `bridge.frames.Window`.
+    """
+
+    rows: NDArray[np.void]
+    layout: Layout
+    grid_us: NDArray[np.float64]
+    period_us: float
+    initial_heading_rad: float | None = None
+
+    @property
+    def sequence(self) -> int:
+        """Of the newest frame."""
+        return int(self.rows["sequence"][-1])
+
+    @property
+    def timestamp_us(self) -> int:
+        """Of the newest frame, on the sender's clock."""
+        return int(self.rows["time_us"][-1])
+
+    @property
+    def has_root(self) -> bool:
+        """Whether every frame carries a root, so that the window has one."""
+        return bool(self.rows["has_root"].all())
+
+    @property
+    def filled_share(self) -> float:
+        """Part of the window's rows that rests on filled frames, 0 to 1; cheap where there are none."""
+        filled = self._filled_rows()
+        return 0.0 if filled is None else float(filled.mean())
+
+    def _filled_rows(self) -> NDArray[np.bool_] | None:
+        if not self.rows["filled"].any():
+            return None
+        time_us = self.rows["time_us"]
+        relative_us = (time_us - time_us[-1]).astype(np.float64)
+        return filled_rows(relative_us, self.rows["filled"], self.grid_us, self.period_us)
+
+    def window(self) -> Window:
+        """Resample the frames to the window.
+
+        Raises:
+            InvalidInput: if the body has no extent.
+        """
+        rows = self.rows
+        time_us = rows["time_us"]
+        resampled = resample(
+            Observations(
+                time_us=(time_us - time_us[-1]).astype(np.float64),
+                pose_m=rows["pose_m"],
+                seen=rows["seen"],
+                hips_seen=rows["hips_seen"],
+                middle_m=rows["middle_m"],
+                root_m=rows["root_m"] if self.has_root else None,
+            ),
+            self.grid_us,
+            self.layout,
+            self.period_us,
+            self.initial_heading_rad,
+        )
+        return Window(
+            layout_id=self.layout.id,
+            pose_m=resampled.pose_m,
+            observed=resampled.observed,
+            root_m=resampled.root_m,
+            bridged=resampled.bridged,
+            sequence=self.sequence,
+            timestamp_us=self.timestamp_us,
+            initial_heading_rad=self.initial_heading_rad,
+            filled=self._filled_rows(),
+        )
 
 
 class Timeline:
@@ -29,7 +113,7 @@ class Timeline:
     Detected frames are kept for the length of a window, plus the longest gap, plus a few periods. Of the frames of one
     1/240 s only the newest is kept, so that memory is bounded at any frame rate. What `window` returns depends on the
     frames' times of capture only and never on the order of their arrival (of two frames with the same time the first
-    counts).
+    counts). Filled frames are taken in like others and give way to an observed frame of the same 1/240 s.
 
     Args:
         layout: of the J landmarks.
@@ -67,7 +151,10 @@ class Timeline:
         self._kept_us = math.ceil((context_frames - 1) * self._period_us + self._max_gap_us + self._period_us)
         # Frames are forgotten a block at a time: less work, and the same frames whatever the order of arrival.
         self._block_us = math.ceil(8 * self._period_us)
+        self._needed_us = float(self._grid_us[0]) + COINCIDENT_PERIODS * self._period_us
+        self._every = np.ones(layout.joints, np.bool_)
         self._frames = FrameBuffer(layout.joints)
+        self._run_us = 0
         self._heading_rad: float | None = None
         self._clock_us: int | None = None
         self._clock_is_new = False
@@ -128,57 +215,37 @@ class Timeline:
         Raises:
             InvalidInput: if the body has no extent.
         """
-        relative_us, missing_us = self._unbroken()
-        if missing_us > 0:
+        snapshot = self.snapshot()
+        return None if snapshot is None else snapshot.window()
+
+    def snapshot(self) -> Snapshot | None:
+        """Return a copy of the frames that `window` would be made of, None where that would be None. Much cheaper."""
+        if self._missing_us() > 0:
             return None
         frames = self._frames
-        start = len(frames) - len(relative_us)
-        has_root = bool(frames.column("has_root")[start:].all())
-        resampled = resample(
-            Observations(
-                time_us=relative_us,
-                pose_m=frames.column("pose_m")[start:],
-                seen=frames.column("seen")[start:],
-                hips_seen=frames.column("hips_seen")[start:],
-                middle_m=frames.column("middle_m")[start:],
-                root_m=frames.column("root_m")[start:] if has_root else None,
-            ),
-            self._grid_us,
-            self._layout,
-            self._period_us,
-            self._heading_rad,
-        )
-        return Window(
-            layout_id=self._layout.id,
-            pose_m=resampled.pose_m,
-            observed=resampled.observed,
-            root_m=resampled.root_m,
-            bridged=resampled.bridged,
-            sequence=int(frames.column("sequence")[-1]),
-            timestamp_us=int(frames.column("time_us")[-1]),
-            initial_heading_rad=self._heading_rad,
-        )
+        first_us = max(self._run_us, math.ceil(frames.newest_us + float(self._grid_us[0]) - self._max_gap_us))
+        rows = frames.copy_of_last(len(frames) - int(frames.column("time_us").searchsorted(first_us)))
+        return Snapshot(rows, self._layout, self._grid_us, self._period_us, self._heading_rad)
 
     def missing_ms(self) -> float:
         """How much more time without a long gap a window needs, milliseconds; 0 when there is one."""
-        return max(0.0, self._unbroken()[1] * 1e-3)
+        return max(0.0, self._missing_us() * 1e-3)
 
     def frames_until_window(self) -> int:
         """`missing_ms` in frames of the window's rate, at least 1 while there is no window."""
-        return max(0, math.ceil(self._unbroken()[1] / self._period_us))
+        return max(0, math.ceil(self._missing_us() / self._period_us))
 
-    def _unbroken(self) -> tuple[NDArray[np.float64], float]:
-        """Times of the frames that a window is made of, relative to the newest, and how much time is missing."""
-        needed_us = float(self._grid_us[0]) + COINCIDENT_PERIODS * self._period_us
+    def _missing_us(self) -> float:
+        """How much time without a long gap a window still needs, microseconds; 0 or less when there is one."""
+        if len(self._frames) == 0:
+            return self._period_us - self._needed_us
+        return self._run_us - self._frames.newest_us - self._needed_us
+
+    def _find_run(self) -> None:
+        """Find the first frame of those that end with the newest and have no long gap between them."""
         times_us = self._frames.column("time_us")
-        if len(times_us) == 0:
-            return np.empty(0), self._period_us - needed_us
-        relative_us = (times_us - times_us[-1]).astype(np.float64)
-        relative_us = relative_us[np.searchsorted(relative_us, self._grid_us[0] - self._max_gap_us) :]
-        breaks = np.flatnonzero(relative_us[1:] - relative_us[:-1] > self._max_gap_us)
-        if len(breaks):
-            relative_us = relative_us[breaks[-1] + 1 :]
-        return relative_us, float(relative_us[0]) - needed_us
+        breaks = np.flatnonzero(np.diff(times_us) > self._max_gap_us)
+        self._run_us = int(times_us[breaks[-1] + 1 if len(breaks) else 0])
 
     def _check_shapes(self, frame: Frame) -> None:
         joints = self._layout.joints
@@ -209,44 +276,70 @@ class Timeline:
         self._clock_us = frame.timestamp_us if self._clock_us is None else max(self._clock_us, frame.timestamp_us)
         if frame.landmarks is None:
             return AddOutcome.UNDETECTED
-        seen = np.isfinite(frame.landmarks[:, :3]).all(axis=1)
-        seen &= (frame.landmarks[:, 3] >= self._threshold) & (frame.landmarks[:, 3] > 0)
-        if not seen.any():
+        seen = self._seen(frame.landmarks)
+        if seen is None:
             return AddOutcome.UNDETECTED
         frames = self._frames
         times = frames.column("time_us")
-        position = int(np.searchsorted(times, frame.timestamp_us))
-        newest = position == len(frames)
-        slot = _slot(frame.timestamp_us)
-        if not newest and (times[position] == frame.timestamp_us or _slot(times[position]) == slot):
+        newest = len(frames) == 0 or frame.timestamp_us > frames.newest_us
+        position = len(frames) if newest else int(times.searchsorted(frame.timestamp_us))
+        taken = self._row_of_slot(position, _slot(frame.timestamp_us))
+        if taken is not None and (frame.filled or (taken == position and not frames.column("filled")[taken])):
             self.duplicates += 1
             return AddOutcome.DUPLICATE
-        connected = position > 0 and frame.timestamp_us - times[position - 1] <= self._max_gap_us
+        connected = position > 0 and frame.timestamp_us - int(times[position - 1]) <= self._max_gap_us
         restarted = newest and (self._clock_is_new or (position > 0 and not connected))
-        if position > 0 and _slot(times[position - 1]) == slot:
-            position -= 1
+        if taken is not None:
+            position = taken
         else:
             frames.open(position)
         self._write(position, frame, frame.landmarks, seen)
         if not newest:
+            self._find_run()
             return AddOutcome.INSERTED_LATE
+        if not connected or taken is not None:
+            self._find_run()
         self._clock_is_new = False
         self._forget((frame.timestamp_us - self._kept_us) // self._block_us * self._block_us)
         return AddOutcome.RESTARTED if restarted else AddOutcome.APPENDED
 
+    def _seen(self, landmarks: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        """Which landmarks a frame shows (J,), None if it shows none. One that shows all of them is quick to tell."""
+        visibility = landmarks[:, 3]
+        if visibility.min() >= self._threshold > 0 and math.isfinite(landmarks.sum()):
+            return self._every
+        finite = np.isfinite(landmarks[:, :3]).all(axis=1)
+        seen: NDArray[np.bool_] = finite & (visibility >= self._threshold) & (visibility > 0)
+        return seen if seen.any() else None
+
+    def _row_of_slot(self, position: int, slot: int) -> int | None:
+        """The row that shares its 1/240 s with a frame that would come at ``position``; None if there is none."""
+        times = self._frames.column("time_us")
+        if position < len(times) and _slot(times[position]) == slot:
+            return position
+        return position - 1 if position > 0 and _slot(times[position - 1]) == slot else None
+
     def _write(self, row: int, frame: Frame, landmarks: NDArray[np.float32], seen: NDArray[np.bool_]) -> None:
-        frames = self._frames
         pose_m = landmarks[:, :3].astype(np.float64)
-        hips_seen = bool(seen[self._layout.hips[0]] and seen[self._layout.hips[1]])
-        middle_m = hip_middle(pose_m, self._layout) if hips_seen else np.zeros(3)
-        frames.column("time_us")[row] = frame.timestamp_us
-        frames.column("sequence")[row] = frame.sequence
-        frames.column("pose_m")[row] = np.where(seen[:, None], pose_m - middle_m, 0.0)
-        frames.column("seen")[row] = seen
-        frames.column("hips_seen")[row] = hips_seen
-        frames.column("middle_m")[row] = middle_m
-        frames.column("has_root")[row] = frame.root_m is not None
-        frames.column("root_m")[row] = 0.0 if frame.root_m is None else frame.root_m
+        left, right = self._layout.hips
+        hips_seen = bool(seen[left] and seen[right])
+        if hips_seen:
+            middle_m = (pose_m[left] + pose_m[right]) / 2.0
+            pose_m -= middle_m
+        if seen is not self._every:
+            pose_m[~seen] = 0.0
+        self._frames.write(
+            row,
+            time_us=frame.timestamp_us,
+            sequence=frame.sequence,
+            pose_m=pose_m,
+            seen=seen,
+            hips_seen=hips_seen,
+            middle_m=middle_m if hips_seen else 0.0,
+            has_root=frame.root_m is not None,
+            root_m=0.0 if frame.root_m is None else frame.root_m,
+            filled=frame.filled,
+        )
 
     def _forget(self, before_us: int) -> None:
         """Drop frames older than ``before_us`` and remember where the body was heading in the last of them."""
@@ -254,7 +347,7 @@ class Timeline:
         times_us = frames.column("time_us")
         if times_us[0] >= before_us:
             return
-        count = int(np.searchsorted(times_us, before_us))
+        count = int(times_us.searchsorted(before_us))
         first = 0
         breaks = np.flatnonzero(np.diff(times_us[: count + 1]) > self._max_gap_us)
         if len(breaks):

@@ -417,7 +417,16 @@ class ServeCommand:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._ready_file = folder / "ready.json"
-        addresses = ["--grpc", "127.0.0.1:0", "--zmq", "tcp://127.0.0.1:0", "--ready-file", str(self._ready_file)]
+        addresses = [
+            "--grpc",
+            "127.0.0.1:0",
+            "--zmq",
+            "tcp://127.0.0.1:0",
+            "--ops",
+            "127.0.0.1:0",
+            "--ready-file",
+            str(self._ready_file),
+        ]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bridge.cli", "serve", *addresses, *options],
             cwd=REPOSITORY,

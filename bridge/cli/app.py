@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 
 from bridge import __version__
 from bridge.cli.bench import bench
+from bridge.cli.config import config
 from bridge.cli.demo import demo
 from bridge.cli.evaluate import evaluate
 from bridge.cli.info import info
+from bridge.cli.keys import keys
 from bridge.cli.replay import replay
 from bridge.cli.serve import serve
 from bridge.cli.train import train
@@ -22,11 +26,14 @@ app = typer.Typer(
     help="Keypoints in, several probability-weighted future poses out, inside the frame budget.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
 for command in (serve, demo, replay, info, train, evaluate):
     app.command()(command)
 app.add_typer(bench)
+app.add_typer(config)
+app.add_typer(keys)
 
 
 def _print_version(wanted: bool) -> None:
@@ -46,6 +53,8 @@ def _options(
 
 def main() -> None:
     """Run the command line. What goes wrong is said in one line on stderr: exit code 1, or 2 for a wrong usage."""
+    # What libraries note in passing is for those who run a service; `serve` sets its own log up.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         app()
     except BridgeError as error:

@@ -47,7 +47,7 @@ def child_server(
         ready_file = Path(folder) / "ready.json"
         log_file = Path(folder) / "server.log"
         command = [sys.executable, "-m", "bridge.cli", "serve", "--grpc", grpc, "--zmq", zmq]
-        command += ["--ready-file", str(ready_file), "--log-level", "warning"]
+        command += ["--ops", "", "--ready-file", str(ready_file), "--log-level", "warning"]
         command += ["--weights", str(weights.resolve())] if weights else []
         command += ["--threads", str(threads)] if threads else []
         # The child runs this very package, wherever it was started from.

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.credentials import CurveKey, CurveServerKey, TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
 from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SAMPLES, MIN_SAMPLES
 
 
@@ -33,6 +34,12 @@ def replay(
     futures: Annotated[int, typer.Option(min=1, max=MAX_FUTURES, help="Futures returned.")] = 5,
     horizon_ms: Annotated[int, typer.Option(min=1, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same frames, same weights: same forecasts.")] = 0,
+    token_file: TokenFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    curve_server_key: CurveServerKey = None,
+    curve_key: CurveKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
 ) -> None:
     """Send a recording to a running server and write the forecasts to an npz file.
@@ -74,7 +81,15 @@ def replay(
         encoding=Encoding.FLOAT32,
         seed=seed,
     )
-    with connect(to, config=config) as client:
+    credentials = client_credentials(
+        token_file=token_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        curve_server_key=curve_server_key,
+        curve_key=curve_key,
+    )
+    with connect(to, config=config, **credentials) as client:
         forecasts, faults = replay_clip(client, chosen, as_recorded=speed is Speed.TRUE, console=console)
         stats = client.stats()
     save_forecasts(target, forecasts, chosen, recording=file.name)

@@ -3,6 +3,8 @@
 from bridge.client.address import Address, TransportKind, parse_address
 from bridge.client.async_client import AsyncClient, connect_async
 from bridge.client.client import Client, connect
+from bridge.client.saver import FrameSaver
+from bridge.client.security import CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats, ConnectionState
 
 __all__ = [
@@ -11,6 +13,9 @@ __all__ = [
     "Client",
     "ClientStats",
     "ConnectionState",
+    "CurveKeys",
+    "FrameSaver",
+    "TlsFiles",
     "TransportKind",
     "connect",
     "connect_async",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from bridge.client.client import named_config
 from bridge.client.link import Link
+from bridge.client.pinger import monotonic_us
+from bridge.client.saver import FrameSaver
+from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.errors import DeadlineExceeded
 from bridge.frames import Frame
@@ -22,8 +25,19 @@ class AsyncClient:
     that uses it.
     """
 
-    def __init__(self, address: str, config: SessionConfig | None = None) -> None:
-        self._link = Link(address, config or SessionConfig())
+    def __init__(
+        self,
+        address: str,
+        config: SessionConfig | None = None,
+        *,
+        token: str | None = None,
+        tls: TlsFiles | None = None,
+        curve: CurveKeys | None = None,
+        clock_us: Callable[[], int] = monotonic_us,
+        saver: FrameSaver | None = None,
+    ) -> None:
+        credentials = Credentials(token, tls, curve)
+        self._link = Link(address, config or SessionConfig(), credentials, clock_us=clock_us, saver=saver)
         self._core = self._link.core
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -53,9 +67,9 @@ class AsyncClient:
         """Wait until the server accepted the session; see `bridge.client.Client.wait_connected`."""
         return await asyncio.to_thread(self._core.wait_connected, timeout_s)
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> bool:
         """Hand a frame over; never waits. See `bridge.client.Client.send`."""
-        self._core.send(frame)
+        return self._core.send(frame)
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first; never waits."""
@@ -103,10 +117,20 @@ class AsyncClient:
 
 
 async def connect_async(
-    address: str, *, client_name: str | None = None, config: SessionConfig | None = None, timeout_s: float = 10.0
+    address: str,
+    *,
+    client_name: str | None = None,
+    config: SessionConfig | None = None,
+    timeout_s: float = 10.0,
+    token: str | None = None,
+    tls: TlsFiles | None = None,
+    curve: CurveKeys | None = None,
+    clock_us: Callable[[], int] = monotonic_us,
+    saver: FrameSaver | None = None,
 ) -> AsyncClient:
     """Open a session and wait until the server accepted it; see `bridge.client.connect`."""
-    client = AsyncClient(address, named_config(config, client_name))
+    config = named_config(config, client_name)
+    client = AsyncClient(address, config, token=token, tls=tls, curve=curve, clock_us=clock_us, saver=saver)
     try:
         await client.wait_connected(timeout_s)
     except BaseException:

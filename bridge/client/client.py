@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from bridge.client.link import Link
+from bridge.client.pinger import monotonic_us
+from bridge.client.saver import FrameSaver
+from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.frames import Frame
 from bridge.wire.values import Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
@@ -16,15 +19,26 @@ from bridge.wire.values import Forecast, FrameFault, ModelInfo, SessionAccepted,
 class Client:
     """A session with a PoseBridge server, over gRPC or ZeroMQ; kept up across server restarts.
 
-    It connects on a thread of its own. When the connection is lost it comes back with growing waits (0.1 to 2 s) and
-    sends the last 1.5 s of every avatar again, so forecasts go on at once; the caller need not do anything. Use it in a
-    ``with`` statement, or call `close`.
+    It connects on a thread of its own. When the connection is lost it comes back with growing waits (0.1 to 2 s, or as
+    the server asks) and sends the last 1.5 s of every avatar again, so forecasts go on at once; the caller need not do
+    anything. Use it in a ``with`` statement, or call `close`.
 
     All methods may be called from any thread.
     """
 
-    def __init__(self, address: str, config: SessionConfig | None = None) -> None:
-        self._link = Link(address, config or SessionConfig())
+    def __init__(
+        self,
+        address: str,
+        config: SessionConfig | None = None,
+        *,
+        token: str | None = None,
+        tls: TlsFiles | None = None,
+        curve: CurveKeys | None = None,
+        clock_us: Callable[[], int] = monotonic_us,
+        saver: FrameSaver | None = None,
+    ) -> None:
+        credentials = Credentials(token, tls, curve)
+        self._link = Link(address, config or SessionConfig(), credentials, clock_us=clock_us, saver=saver)
         self._core = self._link.core
         self._link.start()
 
@@ -51,20 +65,24 @@ class Client:
 
         Raises:
             VersionMismatch, NotFound, InvalidInput: if the server refuses the settings.
+            Unauthenticated, PermissionDenied: if it refuses the client.
             Unavailable: if there is no session in time; says what the last attempt met.
             FailedPrecondition: after `close`.
         """
         return self._core.wait_connected(timeout_s)
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> bool:
         """Hand a frame over; never waits. With no connection, or one too slow, newer frames replace older ones.
+
+        Returns:
+            False if the frame is left out to save bandwidth (``saver`` of `connect`), else True.
 
         Raises:
             InvalidInput: if the frame is wrong; ``field`` says where.
             FailedPrecondition: after `close`.
             VersionMismatch, NotFound, InvalidInput: if the server refused the session.
         """
-        self._core.send(frame)
+        return self._core.send(frame)
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first; never waits."""
@@ -115,7 +133,16 @@ class Client:
 
 
 def connect(
-    address: str, *, client_name: str | None = None, config: SessionConfig | None = None, timeout_s: float = 10.0
+    address: str,
+    *,
+    client_name: str | None = None,
+    config: SessionConfig | None = None,
+    timeout_s: float = 10.0,
+    token: str | None = None,
+    tls: TlsFiles | None = None,
+    curve: CurveKeys | None = None,
+    clock_us: Callable[[], int] = monotonic_us,
+    saver: FrameSaver | None = None,
 ) -> Client:
     """Open a session and wait until the server accepted it.
 
@@ -126,12 +153,20 @@ def connect(
         client_name: replaces the config's.
         config: what the session asks for; defaults to 1 s ahead, 32 samples, 5 futures.
         timeout_s: longest wait.
+        token: shown to a server that asks for one.
+        tls: for gRPC over TLS; ``TlsFiles()`` trusts what the system trusts.
+        curve: for ZeroMQ over CURVE.
+        clock_us: microseconds, of the clock that frames are stamped with, for `ClientStats.clock_offset_us`; by default
+            that of `time.monotonic`.
+        saver: leaves out frames that the forecast tells, to save bandwidth.
 
     Raises:
-        InvalidInput: if the address is none.
+        InvalidInput: if the address is none, or the token or a file cannot be used.
+        NotFound: if a file does not exist.
         BridgeError: as `Client.wait_connected`.
     """
-    client = Client(address, named_config(config, client_name))
+    config = named_config(config, client_name)
+    client = Client(address, config, token=token, tls=tls, curve=curve, clock_us=clock_us, saver=saver)
     try:
         client.wait_connected(timeout_s)
     except BaseException:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bridge.client.incoming import Incoming
 from bridge.client.outgoing import Outgoing
+from bridge.client.pinger import Pinger, monotonic_us
+from bridge.client.saver import FrameSaver
 from bridge.client.stats import ClientStats, ConnectionState
 from bridge.errors import (
     BridgeError,
@@ -15,6 +18,8 @@ from bridge.errors import (
     FailedPrecondition,
     InvalidInput,
     NotFound,
+    PermissionDenied,
+    Unauthenticated,
     Unavailable,
     VersionMismatch,
 )
@@ -31,7 +36,7 @@ from bridge.wire.codec import (
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import Forecast, FrameFault, SessionAccepted, SessionConfig
 
-_FINAL_REFUSALS = (InvalidInput, NotFound, VersionMismatch)
+_FINAL_REFUSALS = (InvalidInput, NotFound, VersionMismatch, Unauthenticated, PermissionDenied)
 """Answers to a config that will not change by asking again."""
 
 
@@ -44,10 +49,24 @@ class ClientCore:
     Args:
         config: what the session asks for. Checked by the server, which knows its layouts and limits.
         clock: seconds, monotonic.
+        clock_us: microseconds, of the clock that frames are stamped with.
+        saver: decides which frames are sent; None sends all.
     """
 
-    def __init__(self, config: SessionConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        clock_us: Callable[[], int] = monotonic_us,
+        saver: FrameSaver | None = None,
+    ) -> None:
+        if saver is not None:
+            if saver.layout.id != config.layout_id:
+                raise InvalidInput(f"is for {saver.layout.id}", field="saver.layout", expected=config.layout_id)
+            config = replace(config, frame_saving=saver.frame_saving)
         self.config = config
+        self._saver = saver
         try:
             self.config_message = config_to_message(config)
         except (ValueError, TypeError, AttributeError) as error:
@@ -57,6 +76,7 @@ class ClientCore:
         self._changed = threading.Condition()
         self._outgoing = Outgoing()
         self._incoming = Incoming()
+        self._pinger = Pinger(clock_us)
         self._state = ConnectionState.CONNECTING
         self._connection = 0
         self._sessions = 0
@@ -70,20 +90,25 @@ class ClientCore:
 
     # -- the caller's side
 
-    def send(self, frame: Frame) -> None:
-        """Hand a frame over; never waits.
+    def send(self, frame: Frame) -> bool:
+        """Hand a frame over; never waits. False if the saver leaves it out.
 
         Raises:
             InvalidInput: if the frame itself is wrong (for a layout that is known here).
             FailedPrecondition: after `close`.
             BridgeError: the server's, if it refused the session for good.
         """
-        message = frame_to_message(checked_frame(frame, self._layout) if self._layout else frame)
+        frame = checked_frame(frame, self._layout) if self._layout else frame
+        message = frame_to_message(frame)
         with self._changed:
             self._require_usable()
+            latest = self._incoming.latest(frame.avatar_id)
+            if self._saver is not None and not self._saver.should_send(frame, latest):
+                return False
             self._outgoing.add(message, self._clock())
             self._changed.notify_all()
         self.on_outgoing()
+        return True
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first."""
@@ -169,6 +194,13 @@ class ClientCore:
                 frame_faults=self._incoming.faults,
                 latencies_ms=self._incoming.latencies_ms,
                 last_error=self._last_error,
+                clock_offset_us=self._pinger.clock.offset_us,
+                clock_drift_ppm=self._pinger.clock.drift_ppm,
+                round_trip_ms=self._pinger.round_trip_ms,
+                capture_offset_us=self._pinger.capture_offset_us,
+                capture_drift_ppm=self._pinger.capture_drift_ppm,
+                frames_saved=self._saver.frames_seen - self._saver.frames_sent if self._saver else 0,
+                bytes_saved=self._saver.bytes_saved if self._saver else 0,
             )
 
     def close(self) -> None:
@@ -198,12 +230,16 @@ class ClientCore:
         deadline_s = self._clock() + timeout_s
         with self._changed:
             while self._is_current(connection) and not self._draining:
-                if self._state is ConnectionState.CONNECTED and self._outgoing.waiting:
-                    return self._outgoing.take()
-                left_s = deadline_s - self._clock()
-                if left_s <= 0:
+                now_s = self._clock()
+                wake_s = deadline_s
+                if self._state is ConnectionState.CONNECTED:
+                    requests = self._pinger.take(now_s) + self._outgoing.take()
+                    if requests:
+                        return requests
+                    wake_s = min(deadline_s, self._pinger.due_s)
+                if deadline_s <= now_s:
                     return []
-                self._changed.wait(left_s)
+                self._changed.wait(wake_s - now_s)
             return None
 
     def receive(self, connection: int, response: forecast_pb2.StreamForecastsResponse) -> None:
@@ -214,6 +250,7 @@ class ClientCore:
             MalformedMessage: if a forecast does not read.
         """
         payload = response.WhichOneof("payload")
+        arrived_us = self._pinger.now_us()
         accepted = accepted_from_message(response.accepted) if payload == "accepted" else None
         forecast = forecast_from_message(response.forecast) if payload == "forecast" else None
         with self._changed:
@@ -223,9 +260,12 @@ class ClientCore:
                 self._accepted = accepted
                 self._state = ConnectionState.CONNECTED
                 self._sessions += 1
+                self._pinger.begin(self._clock())
                 self._outgoing.rewind(self._clock())
             elif forecast is not None:
                 self._add_forecast(forecast)
+            elif payload == "clock_pong":
+                self._pinger.receive(response.clock_pong, arrived_us)
             elif payload == "frame_error":
                 self._incoming.add_fault(frame_fault_from_message(response.frame_error))
             elif payload == "draining":

@@ -10,6 +10,7 @@ import grpc
 
 from bridge import limits
 from bridge.client.core import ClientCore
+from bridge.client.security import NO_CREDENTIALS, Credentials
 from bridge.errors import (
     BridgeError,
     DeadlineExceeded,
@@ -17,7 +18,9 @@ from bridge.errors import (
     InternalError,
     InvalidInput,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 from bridge.wire.codec import error_from_detail
@@ -47,25 +50,35 @@ _ERROR_OF_STATUS: dict[grpc.StatusCode, type[BridgeError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.CANCELLED: Unavailable,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
 }
 
 
 class GrpcTransport:
-    """Reaches a server at ``HOST:PORT`` over gRPC."""
+    """Reaches a server at ``HOST:PORT`` over gRPC.
 
-    def __init__(self, target: str) -> None:
+    Raises:
+        NotFound, InvalidInput: if a file of the credentials cannot be read.
+    """
+
+    def __init__(self, target: str, credentials: Credentials = NO_CREDENTIALS) -> None:
         self._target = target
+        self._metadata = credentials.grpc_metadata()
+        self._channel_credentials = credentials.grpc_channel_credentials()
         self._lock = threading.Lock()
         self._call: Any = None
         self._stopped = False
 
     def stream(self, core: ClientCore, connection: int) -> None:
         """See `bridge.client.transport.Transport.stream`."""
-        with grpc.insecure_channel(self._target, options=_OPTIONS) as channel:
+        with self._channel() as channel:
             with self._lock:
                 if self._stopped:
                     return
-                call = forecast_pb2_grpc.ForecastServiceStub(channel).StreamForecasts(_requests(core, connection))
+                call = forecast_pb2_grpc.ForecastServiceStub(channel).StreamForecasts(
+                    _requests(core, connection), metadata=self._metadata
+                )
                 self._call = call
             try:
                 for response in call:
@@ -78,14 +91,16 @@ class GrpcTransport:
 
     def forecast(self, request: forecast_pb2.ForecastRequest, timeout_s: float) -> forecast_pb2.ForecastResponse:
         """See `bridge.client.transport.Transport.forecast`."""
-        answer: forecast_pb2.ForecastResponse = self._unary(lambda stub: stub.Forecast(request, timeout=timeout_s))
+        answer: forecast_pb2.ForecastResponse = self._unary(
+            lambda stub: stub.Forecast(request, timeout=timeout_s, metadata=self._metadata)
+        )
         return answer
 
     def model_info(self, timeout_s: float) -> forecast_pb2.GetModelInfoResponse:
         """See `bridge.client.transport.Transport.model_info`."""
         request = forecast_pb2.GetModelInfoRequest()
         answer: forecast_pb2.GetModelInfoResponse = self._unary(
-            lambda stub: stub.GetModelInfo(request, timeout=timeout_s)
+            lambda stub: stub.GetModelInfo(request, timeout=timeout_s, metadata=self._metadata)
         )
         return answer
 
@@ -99,8 +114,13 @@ class GrpcTransport:
     def close(self) -> None:
         """See `bridge.client.transport.Transport.close`; every call has already closed its own channel."""
 
+    def _channel(self) -> grpc.Channel:
+        if self._channel_credentials is None:
+            return grpc.insecure_channel(self._target, options=_OPTIONS)
+        return grpc.secure_channel(self._target, self._channel_credentials, options=_OPTIONS)
+
     def _unary(self, call: Callable[[forecast_pb2_grpc.ForecastServiceStub], Any]) -> Any:
-        with grpc.insecure_channel(self._target, options=_OPTIONS) as channel:
+        with self._channel() as channel:
             try:
                 return call(forecast_pb2_grpc.ForecastServiceStub(channel))
             except grpc.RpcError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
 from bridge.client.address import Address, TransportKind, parse_address
 from bridge.client.backoff import Backoff
 from bridge.client.core import ClientCore
+from bridge.client.pinger import monotonic_us
+from bridge.client.saver import FrameSaver
+from bridge.client.security import NO_CREDENTIALS, Credentials
 from bridge.client.transport import Transport
 from bridge.errors import BridgeError, InternalError, Unavailable
 from bridge.frames import Frame
@@ -24,13 +28,23 @@ class Link:
     """Core, transport and the thread that reconnects: what the sync and the async client share.
 
     Raises:
-        InvalidInput: if the address is none, or the config cannot be put into a message.
+        InvalidInput: if the address is none, the config cannot be put into a message, or the credentials do not fit.
+        NotFound: if a file of the credentials does not exist.
     """
 
-    def __init__(self, address: str, config: SessionConfig) -> None:
+    def __init__(
+        self,
+        address: str,
+        config: SessionConfig,
+        credentials: Credentials = NO_CREDENTIALS,
+        *,
+        clock_us: Callable[[], int] = monotonic_us,
+        saver: FrameSaver | None = None,
+    ) -> None:
         self.address: Address = parse_address(address)
-        self.core = ClientCore(config)
-        self._transport = _transport_for(self.address)
+        credentials.require_fit(self.address)
+        self.core = ClientCore(config, clock_us=clock_us, saver=saver)
+        self._transport = _transport_for(self.address, credentials)
         self._thread = threading.Thread(target=self._keep_connected, name="posebridge-client", daemon=True)
 
     def start(self) -> None:
@@ -78,17 +92,17 @@ class Link:
                 forecasts = stats.forecasts
                 backoff.reset()
             if again:
-                wait_s = backoff.next_s()
+                wait_s = backoff.next_s(error.retry_after_ms / 1000)
                 log.debug("connection ended", error=str(error), retry_in_s=round(wait_s, 3))
                 self.core.pause(wait_s)
 
 
-def _transport_for(address: Address) -> Transport:
+def _transport_for(address: Address, credentials: Credentials) -> Transport:
     # Each transport's library is loaded only by those who use it.
     if address.kind is TransportKind.GRPC:
         from bridge.client.grpc_transport import GrpcTransport
 
-        return GrpcTransport(address.target)
+        return GrpcTransport(address.target, credentials)
     from bridge.client.zmq_transport import ZmqTransport
 
-    return ZmqTransport(address.target)
+    return ZmqTransport(address.target, credentials)

@@ -39,6 +39,17 @@ class ClientStats:
         frame_faults: frames that the server did not use.
         latencies_ms: from `send` to the forecast being there.
         last_error: why the last connection (or attempt) ended.
+        clock_offset_us: how far the server's clock is ahead of the one that frames are stamped with, microseconds, from
+            round trips.
+        clock_drift_ppm: how much faster it runs, millionths.
+        round_trip_ms: of the last ClockPing, milliseconds.
+        capture_offset_us: how far the server thinks that its clock is ahead, from the frames' times of capture: more
+            than ``clock_offset_us`` by the least time from a capture to its arrival.
+        capture_drift_ppm: the same for the drift.
+        frames_saved: not sent, because the forecast told them (`bridge.client.FrameSaver`).
+        bytes_saved: their size.
+
+    What has to do with clocks is None until it is known.
     """
 
     state: ConnectionState
@@ -52,6 +63,13 @@ class ClientStats:
     frame_faults: int
     latencies_ms: tuple[float, ...]
     last_error: BridgeError | None
+    clock_offset_us: int | None = None
+    clock_drift_ppm: float | None = None
+    round_trip_ms: float | None = None
+    capture_offset_us: int | None = None
+    capture_drift_ppm: float | None = None
+    frames_saved: int = 0
+    bytes_saved: int = 0
 
     def latency_ms(self, percent: float) -> float | None:
         """Return a percentile of the latencies, None before the first forecast."""

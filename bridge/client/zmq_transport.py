@@ -13,7 +13,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 from bridge import limits
 from bridge.client.core import ClientCore
-from bridge.errors import DeadlineExceeded, Unavailable
+from bridge.client.security import NO_CREDENTIALS, Credentials
+from bridge.errors import BridgeError, DeadlineExceeded, Unauthenticated, Unavailable
 from bridge.wire.codec import error_from_detail, parse_message
 from bridge.wire.generated.posebridge.v1 import envelope_pb2, forecast_pb2
 from bridge.wire.values import FrameFault
@@ -21,6 +22,9 @@ from bridge.wire.values import FrameFault
 _CONNECT_TIMEOUT_S = 3.0
 """Longest wait for the answer to the config."""
 _HEARTBEAT_S = 1.0
+_BAD_HANDSHAKE = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+_ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | _BAD_HANDSHAKE
+"""Events of a connection that is no good, or no more."""
 _POLL_MS = 250
 _GOODBYE_MS = 200
 _SILENCE_S = 4.0
@@ -28,10 +32,16 @@ _SILENCE_S = 4.0
 
 
 class ZmqTransport:
-    """Reaches a server at ``tcp://HOST:PORT`` or ``ipc://PATH`` over ZeroMQ."""
+    """Reaches a server at ``tcp://HOST:PORT`` or ``ipc://PATH`` over ZeroMQ.
 
-    def __init__(self, target: str) -> None:
+    Raises:
+        NotFound, InvalidInput: if a file of the credentials cannot be read.
+    """
+
+    def __init__(self, target: str, credentials: Credentials = NO_CREDENTIALS) -> None:
         self._target = target
+        self._token = credentials.token or ""
+        self._curve = credentials.curve_pairs()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self._stopped = False
         # A ZeroMQ socket belongs to one thread; other threads ring this bell to wake it.
@@ -45,15 +55,17 @@ class ZmqTransport:
             return
         core.on_outgoing = self._ring
         with self._open_dealer() as (dealer, monitor):
-            _ZmqSession(core, connection, dealer, monitor, self._bell, self._target).run()
+            _ZmqSession(core, connection, dealer, monitor, self._bell, self._target, self._token).run()
 
     def forecast(self, request: forecast_pb2.ForecastRequest, timeout_s: float) -> forecast_pb2.ForecastResponse:
         """See `bridge.client.transport.Transport.forecast`."""
-        return self._call(envelope_pb2.ClientEnvelope(request_id=1, forecast=request), "forecast", timeout_s).forecast
+        envelope = envelope_pb2.ClientEnvelope(request_id=1, forecast=request, token=self._token)
+        return self._call(envelope, "forecast", timeout_s).forecast
 
     def model_info(self, timeout_s: float) -> forecast_pb2.GetModelInfoResponse:
         """See `bridge.client.transport.Transport.model_info`."""
-        envelope = envelope_pb2.ClientEnvelope(request_id=1, get_model_info=forecast_pb2.GetModelInfoRequest())
+        request = forecast_pb2.GetModelInfoRequest()
+        envelope = envelope_pb2.ClientEnvelope(request_id=1, get_model_info=request, token=self._token)
         return self._call(envelope, "get_model_info", timeout_s).get_model_info
 
     def stop(self) -> None:
@@ -75,7 +87,12 @@ class ZmqTransport:
         dealer.setsockopt(zmq.IMMEDIATE, 1)
         dealer.setsockopt(zmq.RECONNECT_IVL, -1)
         dealer.setsockopt(zmq.MAXMSGSIZE, limits.MAX_MESSAGE_BYTES)
-        monitor = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED)
+        if self._curve is not None:
+            server_public, own = self._curve
+            dealer.curve_serverkey = server_public.encode("ascii")
+            dealer.curve_publickey = own.public.encode("ascii")
+            dealer.curve_secretkey = own.secret.encode("ascii")
+        monitor = dealer.get_monitor_socket(_ENDS)
         try:
             dealer.connect(self._target)
             yield dealer, monitor
@@ -104,7 +121,7 @@ class ZmqTransport:
                     if answer.request_id == envelope.request_id and answer.WhichOneof("payload") == payload:
                         return answer
                 elif monitor in ready:
-                    raise Unavailable(f"no connection to {self._target}")
+                    raise _broken(monitor, self._target)
         raise DeadlineExceeded(f"{self._target} gave no answer within {timeout_s:g} s")
 
     def _ring(self) -> None:
@@ -124,6 +141,7 @@ class _ZmqSession:
         monitor: zmq.Socket[Any],
         bell: socket.socket,
         target: str,
+        token: str,
     ) -> None:
         self._core = core
         self._connection = connection
@@ -131,6 +149,7 @@ class _ZmqSession:
         self._monitor = monitor
         self._bell = bell
         self._target = target
+        self._token = token
         self._unsent: list[envelope_pb2.ClientEnvelope] = []
         self._accepted = False
         self._drain_until_s: float | None = None
@@ -141,7 +160,7 @@ class _ZmqSession:
         heard_s = started_s
         beat_s = started_s
         config = forecast_pb2.StreamForecastsRequest(config=self._core.config_message)
-        self._unsent.append(envelope_pb2.ClientEnvelope(stream=config))
+        self._unsent.append(envelope_pb2.ClientEnvelope(stream=config, token=self._token))
         poller = zmq.Poller()
         poller.register(self._monitor, zmq.POLLIN)
         poller.register(self._bell, zmq.POLLIN)
@@ -152,8 +171,7 @@ class _ZmqSession:
             while self._receive_one():
                 heard_s = time.monotonic()
             if self._monitor in ready:
-                recv_monitor_message(self._monitor)
-                raise Unavailable(f"the connection to {self._target} broke")
+                raise _broken(self._monitor, self._target)
             now_s = time.monotonic()
             if self._drain_until_s is not None and now_s > self._drain_until_s:
                 return
@@ -212,3 +230,15 @@ class _ZmqSession:
         with contextlib.suppress(BlockingIOError):
             while self._bell.recv(4096):
                 continue
+
+
+def _broken(monitor: zmq.Socket[Any], target: str) -> BridgeError:
+    """Return what the event that waits means."""
+    event = recv_monitor_message(monitor)["event"]
+    if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        expected = "a client key that is on the server's list"
+        return Unauthenticated(f"{target} refused the client's key", field="curve", expected=expected)
+    if event & _BAD_HANDSHAKE:
+        expected = "keys that fit the server's, or none for a server without CURVE"
+        return Unavailable(f"no handshake with {target}", field="curve", expected=expected)
+    return Unavailable(f"the connection to {target} broke")

@@ -1,7 +1,9 @@
-"""From many sessions' windows to few batches: the batching policy, the worker thread, and the engine that computes."""
+"""From many sessions' windows to few batches: who may ask for how much, what runs when, and the threads it runs on."""
 
 from bridge.engine.batcher import Batch, Batcher
+from bridge.engine.costs import CostModel
 from bridge.engine.dispatcher import Dispatcher
+from bridge.engine.load import Allowance, LoadController
 from bridge.engine.protocol import (
     Completed,
     Dropped,
@@ -15,9 +17,11 @@ from bridge.engine.protocol import (
 )
 
 __all__ = [
+    "Allowance",
     "Batch",
     "Batcher",
     "Completed",
+    "CostModel",
     "Dispatcher",
     "DropReason",
     "Dropped",
@@ -25,6 +29,7 @@ __all__ = [
     "EngineInfo",
     "EngineRequest",
     "Failed",
+    "LoadController",
     "Outcome",
     "RequestKey",
 ]

@@ -8,11 +8,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bridge.errors import BridgeError
-from bridge.frames import Window
 from bridge.skeleton import Layout
+from bridge.timeline import Snapshot
 
 if TYPE_CHECKING:
-    from bridge.forecaster import ForecastResult
+    from bridge.forecaster.results import ForecastResult
 
 
 class RequestKey(NamedTuple):
@@ -26,7 +26,11 @@ class DropReason(Enum):
     """Why a request was not computed although nothing was wrong with it."""
 
     SUPERSEDED = "superseded"
+    """The avatar's next forecast fell due before this one was computed."""
+    REFRESHED = "refreshed"
+    """The same forecast will be made from a newer frame, whose request has taken this one's place."""
     EXPIRED = "expired"
+    """The answer would have come after the deadline."""
     CANCELLED = "cancelled"
     STOPPED = "stopped"
 
@@ -60,15 +64,17 @@ Outcome = Completed | Dropped | Failed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EngineRequest:
-    """One window to roll out.
+    """One window to roll out: ``snapshot`` makes it, when it is known that it will be computed.
 
     ``arrived_s`` and ``deadline_s`` are seconds of `time.monotonic`: when the newest frame of the window came in, and
     after when the answer is worthless. ``done`` is called exactly once with the request itself and what became of it,
     on the dispatcher's thread or on the thread that submits, cancels or stops; it must be quick and must not raise.
+
+    Without ``keep_samples`` the answer has only the futures chosen from the samples: these are most of its bytes.
     """
 
     key: RequestKey
-    window: Window
+    snapshot: Snapshot
     horizon_frames: int
     samples: int
     futures: int
@@ -76,11 +82,15 @@ class EngineRequest:
     arrived_s: float
     deadline_s: float
     done: Callable[[EngineRequest, Outcome], None]
+    keep_samples: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine computes with: its layout, its clock (Hz, frames), and where its numbers come from."""
+    """What an engine computes with: its layout, its clock (Hz, frames), and where its numbers come from.
+
+    With ``padded`` a batch costs as much as the next power of two of windows (recorded GPU graphs).
+    """
 
     layout: Layout
     rate_hz: float
@@ -88,20 +98,28 @@ class EngineInfo:
     refinement: str
     weights_id: str
     device: str
+    padded: bool = False
 
 
 class Engine(Protocol):
-    """Computes forecasts; called from one thread at a time."""
+    """Computes forecasts; `infer` is called from one thread at a time."""
 
     @property
     def info(self) -> EngineInfo:
         """What this engine serves."""
         ...
 
-    def infer(self, requests: Sequence[EngineRequest]) -> list[ForecastResult]:
-        """Forecast every window, in order, as one batch.
+    def infer(self, batch: Sequence[EngineRequest], deadline_s: float) -> list[ForecastResult | BridgeError]:
+        """Forecast every window, in order, as one batch; an error stands for a request that is itself at fault.
+
+        ``deadline_s`` is the latest deadline in the batch (seconds of `time.monotonic`): later nobody wants the answer,
+        and an engine may give up.
 
         Raises:
-            Exception: whatever goes wrong; the dispatcher then tries the requests one by one.
+            Exception: what went wrong with the batch as a whole; the dispatcher then tries the requests one by one.
         """
+        ...
+
+    def close(self) -> None:
+        """Release what is held; no `infer` runs any more. May be called again."""
         ...

@@ -1,11 +1,39 @@
-"""GRU-SNF: a GRU whose state conditions a normalizing flow, refined at inference by MCMC steps between its layers."""
+"""GRU-SNF: a GRU whose state conditions a normalizing flow, refined at inference by MCMC steps between its layers.
 
-from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata
-from bridge.forecaster.forecaster import Forecaster, SampleBatch, WindowBatch, pick_device
-from bridge.forecaster.jobs import ForecastJob, ForecastResult, run_jobs
-from bridge.forecaster.refinement import Refinement
-from bridge.forecaster.sampling import BlockSampler, Control, RefinedFlow
-from bridge.forecaster.selection import match_modes, select_futures
+Names load on first use: a process that only handles finished forecasts never waits for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata
+    from bridge.forecaster.forecaster import Forecaster, SampleBatch, WindowBatch, pick_device
+    from bridge.forecaster.jobs import ForecastJob, run_jobs
+    from bridge.forecaster.refinement import Refinement
+    from bridge.forecaster.results import ForecastResult
+    from bridge.forecaster.sampling import BlockSampler, Control, RefinedFlow
+    from bridge.forecaster.selection import match_modes, select_futures
+
+_HOME_OF = {
+    "BUNDLED_WEIGHTS": "checkpoint",
+    "BlockSampler": "sampling",
+    "Control": "sampling",
+    "ForecastJob": "jobs",
+    "ForecastResult": "results",
+    "Forecaster": "forecaster",
+    "Metadata": "checkpoint",
+    "RefinedFlow": "sampling",
+    "Refinement": "refinement",
+    "SampleBatch": "forecaster",
+    "WindowBatch": "forecaster",
+    "match_modes": "selection",
+    "pick_device": "forecaster",
+    "run_jobs": "jobs",
+    "select_futures": "selection",
+}
 
 __all__ = [
     "BUNDLED_WEIGHTS",
@@ -24,3 +52,13 @@ __all__ = [
     "run_jobs",
     "select_futures",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker that saw this would believe in any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value

@@ -22,7 +22,7 @@ from bridge.forecaster.prepared import Paths, PreparedModel
 from bridge.forecaster.rollout import RolloutNoise
 from bridge.forecaster.sampling import BlockSampler
 
-_KEPT = 8
+_KEPT = 32
 _WARM_UP = 3
 
 

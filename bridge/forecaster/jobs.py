@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from bridge.forecaster.forecaster import Forecaster, WindowBatch
 from bridge.forecaster.refinement import Refinement
+from bridge.forecaster.results import ForecastResult
 from bridge.forecaster.selection import select_futures
 from bridge.geometry import CanonicalFrame, canonicalise
 from bridge.skeleton import Layout
@@ -27,31 +27,6 @@ class ForecastJob:
     samples: int
     futures: int
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastResult:
-    """A forecast in the sender's world, metres, hip-centred poses.
-
-    Attributes:
-        futures_m: (K, H, J, 3), most probable first.
-        roots_m: (K, H, 3) where the window had a root, else None; float64.
-        probabilities: (K,) adding up to 1.
-        spread_m: (H, J) root mean square distance of the samples from their mean.
-        samples_m: (S, H, J, 3) everything drawn.
-        acceptance_rate: of the refinement; None without refinement.
-        unobserved_landmarks: never seen in the window.
-        bridged_share: of the window's frames, [0, 1].
-    """
-
-    futures_m: NDArray[np.float32]
-    roots_m: NDArray[np.float64] | None
-    probabilities: NDArray[np.float32]
-    spread_m: NDArray[np.float32]
-    samples_m: NDArray[np.float32]
-    acceptance_rate: float | None
-    unobserved_landmarks: tuple[int, ...]
-    bridged_share: float
 
 
 def canonical_batch(windows: Sequence[Window], layout: Layout) -> tuple[WindowBatch, CanonicalFrame]:
@@ -118,8 +93,8 @@ def _run_group(
             results[i] = ForecastResult(
                 futures_m=samples_m[i, index],
                 roots_m=None if window.root_m is None else roots_m[i, index],
-                probabilities=chosen.probabilities[row],
-                spread_m=spread_m[i],
+                probabilities=chosen.probabilities[row].copy(),
+                spread_m=spread_m[i].copy(),
                 samples_m=samples_m[i],
                 acceptance_rate=None if drawn.acceptance_rate is None else float(drawn.acceptance_rate[i]),
                 unobserved_landmarks=tuple(np.flatnonzero(~window.observed.any(axis=0)).tolist()),

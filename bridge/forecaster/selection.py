@@ -130,16 +130,19 @@ def match_modes(
     overlap = expected.shape[1]
     if overlap == 0 or expected.shape[2:] != futures_m.shape[2:]:
         return tuple(range(next_id, next_id + count)), next_id + count
-    old = expected.reshape(len(expected), -1)
-    gaps = np.linalg.norm(futures_m[:, :overlap].reshape(count, 1, -1) - old[None], axis=-1)
-    between = pairwise_distances(old[None])[0]
-    np.fill_diagonal(between, np.inf)
-    limit = between.min(axis=1)
+    old = len(expected)
+    vectors = np.empty((old + count, expected[0].size), np.result_type(expected, futures_m))
+    vectors[:old] = expected.reshape(old, -1)
+    vectors[old:] = futures_m[:, :overlap].reshape(count, -1)
+    squared = _squared_distances_to(vectors, old)
+    gaps, between = squared[old:], squared[:old]
+    between.flat[:: old + 1] = np.inf
+    near = (gaps <= between.min(axis=1)).ravel().tolist()
     ids: list[int | None] = [None] * count
     free = set(range(len(expected)))
-    for pair in np.argsort(gaps, axis=None, kind="stable").tolist():
-        new, previous = divmod(pair, len(expected))
-        if ids[new] is None and previous in free and gaps[new, previous] <= limit[previous]:
+    for pair in gaps.ravel().argsort(kind="stable").tolist():
+        new, previous = divmod(pair, old)
+        if ids[new] is None and previous in free and near[pair]:
             ids[new] = previous_ids[previous]
             free.remove(previous)
     settled = []
@@ -147,6 +150,16 @@ def match_modes(
         settled.append(next_id if known is None else known)
         next_id += known is None
     return tuple(settled), next_id
+
+
+def _squared_distances_to(vectors: NDArray[np.floating], first: int) -> NDArray[np.floating]:
+    """Squared Euclidean distances (N, first) of vectors (N, n) to the first of them, by inner products about one."""
+    centred = vectors - vectors[0]
+    products = centred @ centred[:first].T
+    squares = np.einsum("in,in->i", centred, centred)
+    squared: NDArray[np.floating] = squares[:, None] + squares[:first] - 2 * products
+    np.maximum(squared, 0.0, out=squared)
+    return squared
 
 
 def _continue(futures_m: NDArray[np.floating], steps: float) -> NDArray[np.floating]:

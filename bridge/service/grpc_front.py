@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from typing import NoReturn
@@ -15,36 +16,86 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from bridge import limits
-from bridge.errors import BridgeError, InvalidInput, Unavailable
-from bridge.session import Answer, Session, SessionRegistry
-from bridge.wire.codec import error_to_detail, parse_message
+from bridge.errors import BridgeError, InvalidInput, ResourceExhausted, Unauthenticated, Unavailable
+from bridge.service.access import AccessControl, AccessGrant
+from bridge.service.grpc_stream import ForecastStream, Submissions, Wakeups
+from bridge.service.statuses import status_of
+from bridge.service.tokens import Scope
+from bridge.service.watch import WatchPublisher
+from bridge.session import Answer, SessionRegistry
+from bridge.telemetry import TransportTelemetry
+from bridge.wire.codec import parse_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 
 _log = structlog.get_logger(__name__)
 
 SERVICE_NAME = forecast_pb2.DESCRIPTOR.services_by_name["ForecastService"].full_name
-ERROR_METADATA_KEY = "posebridge-error-bin"
-"""Trailing metadata of a call that failed: a serialized ``ErrorDetail``."""
 
-# Messages a little too long are answered with a typed error by us; from twice the limit on the library ends the call.
 _OPTIONS = (
+    # Messages a little too long are answered with a typed error by us; from twice the limit on by the library.
     ("grpc.max_receive_message_length", 2 * limits.MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # otherwise a second server on the same port starts without complaint
+    # A game that pauses keeps its connection by a ping every 5 s or more, also between calls; some arrive early.
+    ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Finds out about a client that vanished without a word.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Connections that never say what they want, or want nothing any more.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_concurrent_streams", 1_024),
 )
+_MAX_UNOPENED = 256
+"""Streams that may be waiting for their client's first message."""
+_UNOPENED_RETRY_MS = 1_000
+_CHECK_S = 1.0
+_CANCELLED_WITHIN_S = 5.0
+_STOP_TIMEOUT_S = 5.0
+"""Stopping takes so much longer than its grace at most."""
 
 
 class GrpcFront:
-    """Serves ``ForecastService``, health (per service and overall) and reflection on one address."""
+    """Serves ``ForecastService``, health (per service and overall) and reflection on one address.
 
-    def __init__(self, registry: SessionRegistry) -> None:
+    Health and reflection ask for no token: load balancers have none, and they tell nothing about clients.
+
+    Args:
+        registry: opens and closes sessions.
+        idle_timeout_s: a session of which nothing was heard for so long is ended.
+        config_timeout_s: a stream without a first message for so long is ended.
+        access: who may do what; by default everyone may.
+        credentials: TLS; by default the port is open.
+        watch: gets every forecast that is sent.
+        telemetry: counts the errors that do not belong to a session.
+    """
+
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        *,
+        idle_timeout_s: float = 60.0,
+        config_timeout_s: float = 10.0,
+        access: AccessControl | None = None,
+        credentials: grpc.ServerCredentials | None = None,
+        watch: WatchPublisher | None = None,
+        telemetry: TransportTelemetry | None = None,
+    ) -> None:
         self._registry = registry
+        self._idle_timeout_s = idle_timeout_s
+        self._config_timeout_s = config_timeout_s
+        self._access = access or AccessControl()
+        self._credentials = credentials
+        self._watch = watch
+        self._telemetry = telemetry or TransportTelemetry()
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._wakeups: Wakeups | None = None
+        self._submissions: Submissions | None = None
+        self._janitor: asyncio.Task[None] | None = None
+        self._streams: set[ForecastStream] = set()
+        self._unopened = 0
 
     async def start(self, address: str) -> str:
         """Listen on ``HOST:PORT`` (port 0: any free one) and return the address that is bound.
@@ -59,14 +110,25 @@ class GrpcFront:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         try:
-            port = server.add_insecure_port(address)
+            if self._credentials is None:
+                port = server.add_insecure_port(address)
+            else:
+                port = server.add_secure_port(address, self._credentials)
         except RuntimeError as error:
             raise Unavailable(f"cannot listen on {address}: {error}", field="grpc", expected="a free address") from None
+        self._wakeups = Wakeups(asyncio.get_running_loop())
+        self._submissions = Submissions(asyncio.get_running_loop(), self._registry)
         await server.start()
         self._server = server
-        for name in (SERVICE_NAME, health.OVERALL_HEALTH):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._janitor = asyncio.create_task(self._look_after_silent_sessions())
+        await self.set_serving(True)
         return f"{host}:{port}"
+
+    async def set_serving(self, serving: bool) -> None:
+        """Say to health checks whether calls make sense at present; after `announce_stop` it changes nothing."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in (SERVICE_NAME, health.OVERALL_HEALTH):
+            await self._health.set(name, status)
 
     async def announce_stop(self) -> None:
         """Say NOT_SERVING from now on."""
@@ -74,8 +136,14 @@ class GrpcFront:
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give open ones ``grace_s`` seconds, then end them."""
+        if self._janitor is not None:
+            self._janitor.cancel()
         if self._server is not None:
-            await self._server.stop(grace_s)
+            try:
+                async with asyncio.timeout(grace_s + _STOP_TIMEOUT_S):
+                    await self._server.stop(grace_s)
+            except TimeoutError:
+                _log.warning("grpc_server_did_not_stop", timeout_s=grace_s + _STOP_TIMEOUT_S)
 
     def _handlers(self) -> grpc.GenericRpcHandler:
         # Requests arrive as bytes: parsing is ours, so that both transports say the same of what does not parse.
@@ -92,9 +160,10 @@ class GrpcFront:
         self, data: bytes, context: grpc.aio.ServicerContext
     ) -> forecast_pb2.GetModelInfoResponse:
         try:
+            self._access.authenticate(_token(context)).require_size(len(data))
             parse_message(forecast_pb2.GetModelInfoRequest, data)
         except BridgeError as error:
-            await _abort(context, error)
+            await self._abort(context, error)
         return self._registry.model_info()
 
     async def _forecast(self, data: bytes, context: grpc.aio.ServicerContext) -> forecast_pb2.ForecastResponse:
@@ -102,92 +171,94 @@ class GrpcFront:
         answered: asyncio.Future[Answer] = loop.create_future()
 
         def take(answer: Answer) -> None:
-            loop.call_soon_threadsafe(_settle, answered, answer)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, answered, answer)
 
         try:
+            grant = self._granted(context)
+            grant.require_size(len(data))
             request = parse_message(forecast_pb2.ForecastRequest, data)
-            call = self._registry.forecast(request, take, time_left_s=context.time_remaining())
+            call = self._registry.forecast(request, take, grant=grant, time_left_s=context.time_remaining())
         except BridgeError as error:
-            await _abort(context, error)
+            await self._abort(context, error)
         try:
             answer = await answered
         finally:
             call.cancel()
         if isinstance(answer, BridgeError):
-            await _abort(context, answer)
+            await self._abort(context, answer)
         return answer
 
     async def _stream_forecasts(self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
-        stream = _Stream(self._registry, requests, context)
+        assert self._wakeups is not None and self._submissions is not None
         try:
-            await stream.open()
+            grant = self._granted(context)
+            self._registry.require_room()
+            stream = ForecastStream(
+                self._registry,
+                requests,
+                context,
+                grant=grant,
+                wakeups=self._wakeups,
+                submissions=self._submissions,
+                watch=self._watch,
+            )
+            await self._open(stream)
         except BridgeError as error:
-            await _abort(context, error)
-        session = stream.session
-        if session is None:
+            await self._abort(context, error)
+        if stream.session is None:
             return
+        self._streams.add(stream)
         try:
             await stream.converse()
         finally:
-            self._registry.close(session)
+            self._streams.discard(stream)
+            self._registry.close(stream.session)
+        if stream.client_gone:
+            await asyncio.sleep(_CANCELLED_WITHIN_S)  # the call's cancellation is on its way: nobody is owed a status
+        if stream.ended_by is not None:
+            await self._abort(context, stream.ended_by)
 
+    async def _open(self, stream: ForecastStream) -> None:
+        if self._unopened >= _MAX_UNOPENED:
+            raise ResourceExhausted(
+                f"{self._unopened} streams have not sent their config",
+                expected="a later try",
+                retry_after_ms=_UNOPENED_RETRY_MS,
+            )
+        self._unopened += 1
+        try:
+            await stream.open(self._config_timeout_s)
+        finally:
+            self._unopened -= 1
 
-class _Stream:
-    """One StreamForecasts call."""
-
-    def __init__(
-        self, registry: SessionRegistry, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext
-    ) -> None:
-        self._registry = registry
-        self._requests = requests
-        self._context = context
-        self._loop = asyncio.get_running_loop()
-        self._awake = asyncio.Event()
-        self.session: Session | None = None
-
-    async def open(self) -> None:
-        """Read the config and open the session; no session if the client left without a word."""
-        first = await anext(self._requests, None)
-        if first is None:
-            return
-        request = parse_message(forecast_pb2.StreamForecastsRequest, first)
-        self.session = self._registry.open(request, self._wake)
-
-    async def converse(self) -> None:
-        """Read and write until the session is finished; returns or is cancelled with the call."""
-        assert self.session is not None
-        async with asyncio.TaskGroup() as tasks:
-            reader = tasks.create_task(self._read(self.session))
-            await self._write(self.session)
-            reader.cancel()
-
-    def _wake(self) -> None:
-        self._loop.call_soon_threadsafe(self._awake.set)
-
-    async def _read(self, session: Session) -> None:
-        async for data in self._requests:
-            try:
-                request = parse_message(forecast_pb2.StreamForecastsRequest, data)
-            except BridgeError as error:
-                session.report(error)
-                continue
-            session.handle(request)
-        session.finish()
-
-    async def _write(self, session: Session) -> None:
+    async def _look_after_silent_sessions(self) -> None:
         while True:
-            self._awake.clear()
-            while (item := session.next_item()) is not None:
-                await self._context.write(session.encode(item))
-            if session.finished:
-                return
-            await self._awake.wait()
+            await asyncio.sleep(min(_CHECK_S, self._idle_timeout_s / 4))
+            for stream in list(self._streams):
+                stream.end_if_idle(self._idle_timeout_s)
+
+    def _granted(self, context: grpc.aio.ServicerContext) -> AccessGrant:
+        grant = self._access.authenticate(_token(context))
+        grant.require(Scope.STREAM)
+        return grant
+
+    async def _abort(self, context: grpc.aio.ServicerContext, error: BridgeError) -> NoReturn:
+        self._telemetry.errors[error.kind.name] += 1
+        code, message, metadata = status_of(error)
+        await context.abort(code, message, metadata)
+        raise AssertionError("abort does not return")
 
 
-async def _abort(context: grpc.aio.ServicerContext, error: BridgeError) -> NoReturn:
-    metadata = ((ERROR_METADATA_KEY, error_to_detail(error).SerializeToString()),)
-    await context.abort(grpc.StatusCode[error.kind.grpc_status], str(error), metadata)
-    raise AssertionError("abort does not return")
+def _token(context: grpc.aio.ServicerContext) -> str | None:
+    """Return what comes as ``authorization: Bearer TOKEN``, None without such metadata."""
+    values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+    if not values:
+        return None
+    scheme, _, token = str(values[0]).partition(" ")
+    if len(values) > 1 or scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("does not read", field="authorization", expected="one value, `Bearer TOKEN`")
+    return token.strip()
 
 
 def _settle(answered: asyncio.Future[Answer], answer: Answer) -> None:

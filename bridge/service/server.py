@@ -1,8 +1,9 @@
-"""The server: one engine, one session registry, two fronts; started, drained and stopped in order."""
+"""The server: engines, one session registry, two fronts, an ops page; started, drained and stopped in order."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -12,67 +13,105 @@ from pathlib import Path
 import structlog
 
 from bridge.config import Settings, default_threads
-from bridge.engine import Batcher, Dispatcher, Engine
-from bridge.engine.local import LocalEngine
+from bridge.engine import Batcher, CostModel, Dispatcher, Engine
+from bridge.engine.opening import open_engines
+from bridge.engine.warmup import warm_up
 from bridge.service.grpc_front import GrpcFront
+from bridge.service.metrics import metrics_registry
+from bridge.service.ops import OpsServer
+from bridge.service.protection import Protection
+from bridge.service.watch import WatchPublisher
 from bridge.service.zmq_front import ZmqFront
 from bridge.session import SessionRegistry
+from bridge.telemetry import Telemetry
 
 _log = structlog.get_logger(__name__)
 
 _CLOSING_GRACE_S = 0.2
+_HEALTH_CHECK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses that are listened on, with the real ports; empty where a front is off."""
+    """Addresses that are listened on, with the real ports; empty where something is off."""
 
     grpc: str = ""
     zmq: str = ""
+    zmq_watch: str = ""
+    ops: str = ""
 
 
 class Server:
-    """Serves forecasts as ``settings`` say; with ``engine``, from that instead of the weights they name.
+    """Serves forecasts as ``settings`` say; with ``engine``, from that instead of the one they name.
 
     `start` and `stop` belong to one event loop. A server runs once. ``registry`` holds its sessions; None before
-    `start`.
+    `start`. The methods that say how it stands may be called from any thread.
     """
 
     def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
         self._settings = settings
         self._engine = engine
+        self.telemetry = Telemetry()
         self._dispatcher: Dispatcher | None = None
         self.registry: SessionRegistry | None = None
         self._grpc: GrpcFront | None = None
         self._zmq: ZmqFront | None = None
+        self._watch: WatchPublisher | None = None
+        self._ops: OpsServer | None = None
+        self._health: asyncio.Task[None] | None = None
+        self._listening = False
 
     async def start(self) -> Endpoints:
         """Load the weights, listen, and return where.
 
         Raises:
             CheckpointError: if the weights cannot be used.
-            Unavailable: if an address cannot be bound.
-            InvalidInput: if an address or the device does not read.
+            Unavailable: if an address cannot be bound, or an engine does not get ready.
+            InvalidInput: if an address or the device does not read, a key, certificate or tokens file is wrong, or an
+                address that others can reach has no encryption.
         """
         settings = self._settings
-        threads = settings.threads or default_threads()
-        engine = self._engine or LocalEngine.load(settings.weights, device=settings.device, threads=threads)
-        self._dispatcher = Dispatcher(engine, Batcher(max_batch_windows=settings.max_batch_windows))
-        self.registry = SessionRegistry(self._dispatcher, max_sessions=settings.max_sessions)
-        self._dispatcher.start()
+        protection = Protection.load(settings)
+        engines = await asyncio.to_thread(self._open_engines)
+        costs = CostModel(padded=engines[0].info.padded)
+        batcher = Batcher(
+            costs,
+            max_batch_windows=settings.max_batch_windows,
+            max_batch_ms=settings.max_batch_ms,
+            max_wait_ms=settings.max_wait_ms,
+            max_pending=settings.max_pending,
+        )
+        dispatcher = self._dispatcher = Dispatcher(engines, batcher, telemetry=self.telemetry)
         try:
-            endpoints = await self._listen(self.registry)
+            if self._engine is None:
+                for engine in engines:
+                    await asyncio.to_thread(warm_up, engine, costs)
+            self.registry = SessionRegistry(
+                dispatcher,
+                max_sessions=settings.max_sessions,
+                max_avatars=settings.max_avatars,
+                avatar_idle_s=settings.avatar_idle_timeout_s,
+            )
+            dispatcher.start()
+            endpoints = await self._listen(self.registry, protection)
+            if settings.ops:
+                self._ops = OpsServer(self, metrics_registry(self.telemetry, self, engines))
+                bound = await asyncio.to_thread(self._ops.start, settings.ops, insecure=settings.insecure)
+                endpoints = Endpoints(endpoints.grpc, endpoints.zmq, endpoints.zmq_watch, bound)
         except BaseException:
             await self._close()
             raise
-        info = engine.info
+        self._listening = True
+        info = dispatcher.info
         _log.info(
             "serving",
             **asdict(endpoints),
             layout=info.layout.id,
             device=info.device,
+            engines=len(engines),
             refinement=info.refinement,
             weights=info.weights_id[:12],
+            tokens=protection.access.required,
             pid=os.getpid(),
         )
         return endpoints
@@ -99,7 +138,8 @@ class Server:
     async def run(self, ready_file: Path | None = None) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal skips what is left of the grace.
 
-        ``ready_file`` is written when the server listens: ``{"grpc": "HOST:PORT", "zmq": "tcp://HOST:PORT"}``.
+        ``ready_file`` is written when the server listens:
+        ``{"grpc": "HOST:PORT", "zmq": "tcp://HOST:PORT", "zmq_watch": "", "ops": "HOST:PORT"}``.
 
         Raises:
             BridgeError: as `start`.
@@ -126,24 +166,100 @@ class Server:
                 stopping.cancel()
                 await self._close()
 
-    async def _listen(self, registry: SessionRegistry) -> Endpoints:
+    # -- how it stands, for the ops page
+
+    def sessions_by_transport(self) -> dict[str, int]:
+        """Open sessions, by name of the transport."""
+        return {} if self.registry is None else self.registry.sessions_by_transport()
+
+    def avatars(self) -> int:
+        """Avatars of all open sessions."""
+        return 0 if self.registry is None else self.registry.avatars
+
+    def waiting(self) -> int:
+        """Windows that wait for the engine."""
+        return 0 if self._dispatcher is None else self._dispatcher.waiting
+
+    def utilisation(self) -> float:
+        """Demanded share of the engines' time; above 1 there is more to do than can be done."""
+        if self._dispatcher is None:
+            return 0.0
+        self._dispatcher.load.update(self._dispatcher.now_s())
+        return self._dispatcher.load.utilisation
+
+    def ready(self) -> bool:
+        """Whether the server listens and an engine answers."""
+        return self._listening and self._dispatcher is not None and self._dispatcher.ready
+
+    def draining(self) -> bool:
+        """Whether the server is about to stop."""
+        return self.registry is not None and self.registry.draining
+
+    # -- parts
+
+    def _open_engines(self) -> list[Engine]:
+        if self._engine is not None:
+            return [self._engine]
         settings = self._settings
-        grpc_address = zmq_address = ""
+        return open_engines(
+            weights=settings.weights,
+            device=settings.device,
+            threads=settings.threads or default_threads(),
+            engine=settings.engine,
+            placement=settings.engine_placement,
+            telemetry=self.telemetry,
+        )
+
+    async def _listen(self, registry: SessionRegistry, protection: Protection) -> Endpoints:
+        settings = self._settings
+        grpc_address = zmq_address = watch_address = ""
+        if settings.zmq_watch:
+            self._watch = WatchPublisher(curve=protection.curve)
+            watch_address = self._watch.start(settings.zmq_watch)
         if settings.grpc:
-            self._grpc = GrpcFront(registry)
+            self._grpc = GrpcFront(
+                registry,
+                idle_timeout_s=settings.session_idle_timeout_s,
+                access=protection.access,
+                credentials=protection.credentials,
+                watch=self._watch,
+                telemetry=self.telemetry.transports["grpc"],
+            )
             grpc_address = await self._grpc.start(settings.grpc)
+            self._health = asyncio.create_task(self._say_whether_serving(self._grpc))
         if settings.zmq:
-            self._zmq = ZmqFront(registry, idle_timeout_s=settings.session_idle_timeout_s)
+            self._zmq = ZmqFront(
+                registry,
+                idle_timeout_s=settings.session_idle_timeout_s,
+                access=protection.access,
+                curve=protection.curve,
+                watch=self._watch,
+                telemetry=self.telemetry.transports["zmq"],
+            )
             zmq_address = self._zmq.start(settings.zmq)
-        return Endpoints(grpc=grpc_address, zmq=zmq_address)
+        return Endpoints(grpc=grpc_address, zmq=zmq_address, zmq_watch=watch_address)
+
+    async def _say_whether_serving(self, front: GrpcFront) -> None:
+        """Let load balancers know when no engine answers, and when one does again."""
+        said = True
+        while True:
+            await asyncio.sleep(_HEALTH_CHECK_S)
+            ready = self._dispatcher is not None and self._dispatcher.ready
+            if ready != said:
+                said = ready
+                await front.set_serving(ready)
 
     async def _close(self) -> None:
+        self._listening = False
+        if self._health is not None:
+            self._health.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._health
         if self._grpc is not None:
             await self._grpc.stop(_CLOSING_GRACE_S)
-        if self._zmq is not None:
-            await asyncio.to_thread(self._zmq.stop)
-        if self._dispatcher is not None:
-            await asyncio.to_thread(self._dispatcher.stop)
+        for part in (self._zmq, self._watch, self._ops, self._dispatcher):
+            if part is not None:
+                await asyncio.to_thread(part.stop)
 
 
 def _write_whole(path: Path, text: str) -> None:

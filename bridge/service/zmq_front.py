@@ -7,28 +7,46 @@ import socket
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import structlog
 import zmq
 
 from bridge import limits
-from bridge.errors import BridgeError, InternalError, InvalidInput, MalformedMessage, Unavailable
+from bridge.errors import BridgeError, InternalError, InvalidInput, MalformedMessage, Unauthenticated, Unavailable
+from bridge.service.access import AccessControl, AccessGrant
+from bridge.service.curve import CurveServer, ZapHandler
+from bridge.service.tokens import Scope
+from bridge.service.watch import WatchPublisher
+from bridge.service.zmq_address import bind, require_free
 from bridge.session import Answer, Session, SessionRegistry
+from bridge.telemetry import TransportTelemetry
 from bridge.wire.codec import error_to_detail, parse_message
-from bridge.wire.generated.posebridge.v1 import envelope_pb2, forecast_pb2
+from bridge.wire.generated.posebridge.v1 import envelope_pb2
 
 _log = structlog.get_logger(__name__)
 
+TRANSPORT = "zmq"
 _SEND_QUEUE_MESSAGES = 64
 """Messages that libzmq holds for one client that does not read; what is newer waits in the session's outbox."""
+_RECEIVE_QUEUE_MESSAGES = 128
+"""Messages that libzmq holds from one client that sends faster than they are looked at; then that client must wait."""
 _RECEIVED_IN_A_ROW = 256
 _RETRY_MS = 5
 _LINGER_MS = 200
 _CHECK_S = 1.0
+_HANDSHAKE_MS = 10_000
 _HEARTBEAT_MS = 5_000
 _HEARTBEAT_TIMEOUT_MS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """A connection that has a session."""
+
+    session: Session
+    grant: AccessGrant
 
 
 class ZmqFront:
@@ -36,18 +54,41 @@ class ZmqFront:
 
     ROUTER does not tell when a client is gone: a session ends when a message to it finds nobody (one that is silent
     gets a heartbeat every second, to find out), or when nothing was heard from it for ``idle_timeout_s``.
+
+    Args:
+        registry: opens and closes sessions.
+        idle_timeout_s: see above.
+        access: who may do what; by default everyone may.
+        curve: makes the endpoint a CURVE server.
+        watch: gets every forecast that is sent.
+        telemetry: counts the errors that do not belong to a session.
     """
 
-    def __init__(self, registry: SessionRegistry, *, idle_timeout_s: float) -> None:
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        *,
+        idle_timeout_s: float,
+        access: AccessControl | None = None,
+        curve: CurveServer | None = None,
+        watch: WatchPublisher | None = None,
+        telemetry: TransportTelemetry | None = None,
+    ) -> None:
         self._registry = registry
         self._idle_timeout_s = idle_timeout_s
+        self._access = access or AccessControl()
+        self._curve = curve
+        self._watch = watch
+        self._telemetry = telemetry or TransportTelemetry()
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._zap: ZapHandler | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
-        # Other threads append to these and then ring; this thread empties them.
+        # Other threads append to these and then ring, if nobody has; this thread empties them.
         self._ready: deque[bytes] = deque()
-        self._answers: deque[tuple[bytes, envelope_pb2.ServerEnvelope]] = deque()
-        self._sessions: dict[bytes, Session] = {}
+        self._answers: deque[tuple[bytes, int, Answer]] = deque()
+        self._rung = False
+        self._peers: dict[bytes, _Peer] = {}
         self._blocked: set[bytes] = set()
 
     def start(self, address: str) -> str:
@@ -57,30 +98,31 @@ class ZmqFront:
             InvalidInput: if the address does not read.
             Unavailable: if it cannot be bound; says why.
         """
-        _require_free(address)
+        require_free(address, field="zmq")
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.LINGER, 0)
         self._router.setsockopt(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
+        self._router.setsockopt(zmq.RCVHWM, _RECEIVE_QUEUE_MESSAGES)
         # Messages a little too long get a typed error; from twice the limit on libzmq drops the connection.
         self._router.setsockopt(zmq.MAXMSGSIZE, 2 * limits.MAX_MESSAGE_BYTES)
+        self._router.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._router.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         self._router.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         self._router.setsockopt(zmq.HEARTBEAT_TTL, _HEARTBEAT_TIMEOUT_MS)
         try:
-            self._router.bind(address)
-        except zmq.ZMQError as error:
+            if self._curve is not None:
+                self._zap = self._curve.protect(self._context, self._router)
+            bound = bind(self._router, address, field="zmq")
+        except BaseException:
             self._context.destroy(linger=0)
             self._context = None
-            if error.errno in (zmq.EINVAL, zmq.EPROTONOSUPPORT):
-                raise _not_an_address(address) from None
-            raise _unavailable(address, error.strerror or str(error)) from None
+            raise
         self._bell, self._bell_button = socket.socketpair()
         self._bell.setblocking(False)
         self._bell_button.setblocking(False)
         self._thread = threading.Thread(target=self._work, name="posebridge-zmq", daemon=True)
-        bound = self._router.getsockopt_string(zmq.LAST_ENDPOINT)
         self._thread.start()
         return bound
 
@@ -98,7 +140,14 @@ class ZmqFront:
         self._bell_button.close()
         return True
 
+    def _wake(self, identity: bytes) -> None:
+        self._ready.append(identity)
+        self._ring()
+
     def _ring(self) -> None:
+        if self._rung and not self._stopping:
+            return
+        self._rung = True
         # Full of rings that were not yet heard: one more says nothing new. Closed: there is nobody to wake.
         with contextlib.suppress(OSError):
             self._bell_button.send(b"\0")
@@ -109,61 +158,78 @@ class ZmqFront:
         poller = zmq.Poller()
         poller.register(self._router, zmq.POLLIN)
         poller.register(self._bell, zmq.POLLIN)
+        if self._zap is not None:
+            poller.register(self._zap.socket, zmq.POLLIN)
         check_s = min(_CHECK_S, self._idle_timeout_s / 4)
         checked_s = time.monotonic()
         try:
             while not self._stopping:
                 events = dict(poller.poll(_RETRY_MS if self._blocked else max(1, int(check_s * 1000))))
+                self._rung = True  # awake: nobody need ring
                 if self._bell.fileno() in events:
                     self._bell.recv(4096)
+                if self._zap is not None and self._zap.socket in events:
+                    self._zap.answer()
                 if self._router in events:
                     self._receive()
+                self._rung = False  # from here on they must: what comes now may be overlooked
                 self._send_what_is_ready()
                 if time.monotonic() - checked_s >= check_s:
                     checked_s = time.monotonic()
                     self._look_after_silent_sessions()
         finally:
-            for session in self._sessions.values():
-                self._registry.close(session)
-            self._sessions.clear()
+            for peer in self._peers.values():
+                self._registry.close(peer.session)
+            self._peers.clear()
             assert self._context is not None
             self._context.destroy(linger=_LINGER_MS)
 
     def _receive(self) -> None:
+        """Take in what has come, up to a bound; what it makes due is submitted together, the newest of each avatar."""
+        touched: dict[Session, None] = {}
         for _ in range(_RECEIVED_IN_A_ROW):
             try:
                 identity, *parts = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return
+                break
+            peer = self._peers.get(identity)
             try:
-                self._handle(identity, _envelope(parts))
+                self._handle(identity, peer, parts)
             except BridgeError as error:
                 # Bytes that are no envelope belong to the session of this connection, if there is one.
-                if (session := self._sessions.get(identity)) is not None:
-                    session.report(error)
+                if peer is not None:
+                    peer.session.report(error)
                 else:
-                    self._send(identity, _call_error(error, session_ended=True))
+                    self._send_error(identity, error, session_ended=True)
             except Exception as error:  # our fault: it costs this message, not everyone's connection
                 _log.error("message_failed", exc_info=error)
                 fault = InternalError(f"the message failed ({type(error).__name__}); the server's log has details")
-                self._send(identity, _call_error(fault, session_ended=identity not in self._sessions))
+                self._send_error(identity, fault, session_ended=identity not in self._peers)
+            if peer is not None:
+                touched[peer.session] = None
+        self._registry.submit(touched)
 
-    def _handle(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope) -> None:
-        session = self._sessions.get(identity)
+    def _handle(self, identity: bytes, peer: _Peer | None, parts: list[bytes]) -> None:
+        if len(parts) != 1:
+            problem = f"the message has {len(parts)} parts"
+            raise MalformedMessage(problem, expected="one part: a serialized ClientEnvelope")
+        data = parts[0]
+        if peer is not None:
+            peer.grant.require_size(len(data))
+        envelope = parse_message(envelope_pb2.ClientEnvelope, data)
         payload = envelope.WhichOneof("payload")
         if payload == "stream":
-            if session is None:
-                self._open(identity, envelope.stream)
+            if peer is not None:
+                peer.session.take_in(envelope.stream)
             else:
-                session.handle(envelope.stream)
+                self._open(identity, envelope, len(data))
         elif payload == "forecast":
-            self._forecast(identity, envelope)
+            self._forecast(identity, envelope, len(data))
         elif payload == "get_model_info":
-            info = self._registry.model_info()
-            self._send(identity, envelope_pb2.ServerEnvelope(request_id=envelope.request_id, get_model_info=info))
+            self._get_model_info(identity, envelope)
         elif payload == "heartbeat":
-            if session is not None:
-                session.touch()
+            if peer is not None:
+                peer.session.touch()
             beat = envelope_pb2.Heartbeat()
             self._send(identity, envelope_pb2.ServerEnvelope(request_id=envelope.request_id, heartbeat=beat))
         elif payload == "goodbye":
@@ -173,48 +239,81 @@ class ZmqFront:
                 "the envelope is empty", field="payload", expected="one of the payloads of ClientEnvelope"
             )
 
-    def _open(self, identity: bytes, request: forecast_pb2.StreamForecastsRequest) -> None:
-        self._sessions[identity] = self._registry.open(request, partial(self._wake, identity))
+    def _open(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope, size: int) -> None:
+        grant = self._granted(envelope, size)
+        if self._access.required and identity[:1] != b"\0":
+            # Whoever connected under the same id after this client is gone would be taken for it.
+            raise Unauthenticated("the connection chose its own routing id", field="routing_id", expected="none")
+        wake = partial(self._wake, identity)
+        session = self._registry.open(envelope.stream, wake, transport=TRANSPORT, grant=grant)
+        self._peers[identity] = _Peer(session, grant)
 
-    def _wake(self, identity: bytes) -> None:
-        self._ready.append(identity)
-        self._ring()
-
-    def _forecast(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope) -> None:
+    def _forecast(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope, size: int) -> None:
         request_id = envelope.request_id
 
         def take(answer: Answer) -> None:
-            self._answers.append((identity, _answered(answer, request_id)))
+            self._answers.append((identity, request_id, answer))
             self._ring()
 
         try:
-            self._registry.forecast(envelope.forecast, take)
+            self._registry.forecast(envelope.forecast, take, grant=self._granted(envelope, size))
         except BridgeError as error:
-            self._send(identity, _call_error(error, request_id=request_id))
+            self._send_error(identity, error, request_id=request_id)
+
+    def _get_model_info(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope) -> None:
+        try:
+            self._access.authenticate(envelope.token)
+        except BridgeError as error:
+            self._send_error(identity, error, request_id=envelope.request_id)
+            return
+        info = self._registry.model_info()
+        self._send(identity, envelope_pb2.ServerEnvelope(request_id=envelope.request_id, get_model_info=info))
+
+    def _granted(self, envelope: envelope_pb2.ClientEnvelope, size: int) -> AccessGrant:
+        grant = self._access.authenticate(envelope.token)
+        grant.require(Scope.STREAM)
+        grant.require_size(size)
+        return grant
+
+    def _answer(self, identity: bytes, request_id: int, answer: Answer) -> None:
+        if isinstance(answer, BridgeError):
+            self._send_error(identity, answer, request_id=request_id)
+        else:
+            self._send(identity, envelope_pb2.ServerEnvelope(request_id=request_id, forecast=answer))
 
     def _send_what_is_ready(self) -> None:
         while self._answers:
-            self._send(*self._answers.popleft())
+            self._answer(*self._answers.popleft())
         due = self._blocked
         self._blocked = set()
         while self._ready:
             due.add(self._ready.popleft())
         for identity in due:
-            if (session := self._sessions.get(identity)) is not None:
-                self._flush(identity, session)
+            if (peer := self._peers.get(identity)) is None:
+                continue
+            try:
+                self._flush(identity, peer.session)
+            except Exception as error:  # our fault: it costs this session, not everyone's connection
+                _log.error("session_failed", session=peer.session.id, exc_info=error)
+                fault = InternalError(f"the session failed ({type(error).__name__}); the server's log has details")
+                self._end(identity, fault)
 
     def _flush(self, identity: bytes, session: Session) -> None:
         while (item := session.next_item()) is not None:
-            if not self._send(identity, envelope_pb2.ServerEnvelope(stream=session.encode(item))):
+            response = session.encode(item)
+            if not self._send(identity, envelope_pb2.ServerEnvelope(stream=response)):
                 session.put_back(item)
                 self._blocked.add(identity)
                 return
+            session.note_sent(item)
+            if self._watch is not None:
+                self._watch.note_sent(session.config.client_name, response)
         if session.finished:
             self._end(identity, Unavailable("the server has stopped", expected="another try later"))
 
     def _look_after_silent_sessions(self) -> None:
-        for identity, session in list(self._sessions.items()):
-            silent_s = session.idle_s()
+        for identity, peer in list(self._peers.items()):
+            silent_s = peer.session.idle_s()
             if silent_s >= self._idle_timeout_s:
                 problem = f"nothing was heard for {self._idle_timeout_s:g} s"
                 self._end(identity, Unavailable(problem, field="session", expected="frames, or a heartbeat"))
@@ -222,7 +321,7 @@ class ZmqFront:
                 self._send(identity, envelope_pb2.ServerEnvelope(heartbeat=envelope_pb2.Heartbeat()))
 
     def _end(self, identity: bytes, error: BridgeError) -> None:
-        self._send(identity, _call_error(error, session_ended=True))
+        self._send_error(identity, error, session_ended=True)
         self._close(identity)
 
     def _send(self, identity: bytes, envelope: envelope_pb2.ServerEnvelope) -> bool:
@@ -237,49 +336,13 @@ class ZmqFront:
             self._close(identity)
         return True
 
+    def _send_error(
+        self, identity: bytes, error: BridgeError, *, request_id: int = 0, session_ended: bool = False
+    ) -> None:
+        self._telemetry.errors[error.kind.name] += 1
+        call_error = envelope_pb2.CallError(error=error_to_detail(error), session_ended=session_ended)
+        self._send(identity, envelope_pb2.ServerEnvelope(request_id=request_id, error=call_error))
+
     def _close(self, identity: bytes) -> None:
-        if (session := self._sessions.pop(identity, None)) is not None:
-            self._registry.close(session)
-
-
-def _envelope(parts: list[bytes]) -> envelope_pb2.ClientEnvelope:
-    if len(parts) != 1:
-        raise MalformedMessage(f"the message has {len(parts)} parts", expected="one part: a serialized ClientEnvelope")
-    return parse_message(envelope_pb2.ClientEnvelope, parts[0])
-
-
-def _answered(answer: Answer, request_id: int) -> envelope_pb2.ServerEnvelope:
-    if isinstance(answer, BridgeError):
-        return _call_error(answer, request_id=request_id)
-    return envelope_pb2.ServerEnvelope(request_id=request_id, forecast=answer)
-
-
-def _call_error(error: BridgeError, *, request_id: int = 0, session_ended: bool = False) -> envelope_pb2.ServerEnvelope:
-    call_error = envelope_pb2.CallError(error=error_to_detail(error), session_ended=session_ended)
-    return envelope_pb2.ServerEnvelope(request_id=request_id, error=call_error)
-
-
-def _require_free(address: str) -> None:
-    """Raise if someone listens on an ipc path already: libzmq would take the path away from them without a word."""
-    scheme, _, path = address.partition("://")
-    if scheme not in ("tcp", "ipc") or not path:
-        raise _not_an_address(address)
-    if scheme != "ipc" or not Path(path).exists():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return  # a leftover of a server that is gone
-    raise _unavailable(address, "Address already in use")
-
-
-def _not_an_address(address: str) -> InvalidInput:
-    expected = "tcp://HOST:PORT or ipc://PATH, for example tcp://127.0.0.1:50552"
-    return InvalidInput(f"{address!r} is not an address", field="zmq", expected=expected)
-
-
-def _unavailable(address: str, reason: str) -> Unavailable:
-    return Unavailable(
-        f"cannot listen on {address}: {reason}", field="zmq", expected="a free address, or port 0 for any"
-    )
+        if (peer := self._peers.pop(identity, None)) is not None:
+            self._registry.close(peer.session)

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from enum import Enum, auto
 
 import numpy as np
 
-from bridge.engine import Completed, EngineInfo, EngineRequest, Outcome, RequestKey
-from bridge.frames import AddOutcome, Frame, Window
+from bridge import limits
+from bridge.engine import Allowance, Completed, EngineInfo, EngineRequest, Outcome, RequestKey
+from bridge.frames import AddOutcome, Frame
+from bridge.session.filling import GapFiller
 from bridge.session.modes import ModeTracker
-from bridge.session.pacer import Pacer
-from bridge.timeline import Timeline
+from bridge.session.pacer import Pacer, Thinner
+from bridge.timeline import Snapshot, Timeline
 from bridge.wire.values import Forecast, SessionConfig, Timing
+
+_OVERTAKEN_US = 60_000_000
+"""A forecast older than the newest by more than this is not late: the sender's clock has changed."""
+
+
+class Due(Enum):
+    """What a frame asks for."""
+
+    NOTHING = auto()
+    """No window ends with it yet, or it is late."""
+    REFRESH = auto()
+    """A window, but no forecast is due: worth computing only in the place of an older one that waits."""
+    FORECAST = auto()
 
 
 class Avatar:
     """The state of one avatar in one session.
 
-    `add` and `request` belong to the thread that receives frames, `forecast` to the thread that delivers outcomes: they
-    share nothing but constants.
+    All belongs to the transport's thread, but `is_newest` and `note_missed` to those that deliver outcomes.
     """
 
     def __init__(self, avatar_id: str, session_id: str, config: SessionConfig, info: EngineInfo) -> None:
         self.avatar_id = avatar_id
         self.last_seen_s = 0.0
+        self.refused_until_s = 0.0
+        """No forecast is made before this time of the dispatcher's clock."""
+        self.pending = 0
+        """Forecasts that were asked for and have no outcome yet; counted by the session, under its lock."""
         self._key = RequestKey(session_id, avatar_id)
-        self._config = config
         self._info = info
         self._timeline = Timeline(
             info.layout,
@@ -34,69 +52,118 @@ class Avatar:
             rate_hz=info.rate_hz,
             visibility_threshold=config.visibility_threshold,
         )
-        self._pacer = Pacer(config.forecast_rate_hz)
+        self._filler: GapFiller | None = None
+        if config.frame_saving is not None:
+            self._filler = GapFiller(
+                info.layout,
+                rate_hz=info.rate_hz,
+                saving=config.frame_saving,
+                visibility_threshold=config.visibility_threshold,
+            )
+        self.frames_filled = 0
+        self._thinner = Thinner(_share_of(avatar_id))
         self._modes = ModeTracker(info.rate_hz)
+        self._missed = 0
+        self._newest_us = 0
+        self.configure(config)
 
-    def add(self, frame: Frame) -> bool:
-        """Take a frame in; True if it is the newest, so that a window would end with it.
+    def configure(self, config: SessionConfig) -> None:
+        """Put other settings in force, from the next frame on."""
+        self.config = config
+        self.horizon_frames = config.horizon_steps(self._info.rate_hz)
+        self._pacer = Pacer(config.forecast_rate_hz)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held for frames and futures, bytes."""
+        filler = 0 if self._filler is None else self._filler.nbytes
+        return self._timeline.nbytes + self._modes.nbytes + filler
+
+    def add(self, frame: Frame) -> Due:
+        """Take a frame in and say what it asks for.
 
         Raises:
             InvalidInput: if its time of capture does not fit the ones before; the avatar is unchanged.
         """
+        if self._filler is not None:
+            # What was left out is put in before the frame that ends the gap: no gap, no restart.
+            for filled in self._filler.fill(frame):
+                self._timeline.add(filled)
+                self.frames_filled += 1
         outcome = self._timeline.add(frame)
         if outcome is AddOutcome.RESTARTED:
             self._pacer.restart()
-        return outcome in (AddOutcome.APPENDED, AddOutcome.RESTARTED)
+        elif outcome is not AddOutcome.APPENDED:
+            return Due.NOTHING
+        if self._timeline.missing_ms() > 0:
+            return Due.NOTHING
+        return Due.FORECAST if self._pacer.due(frame.timestamp_us) else Due.REFRESH
 
-    def window(self) -> Window | None:
+    def passes(self, rate_share: float) -> bool:
+        """Whether a forecast that is due is asked for when only this share of them can be had."""
+        return self._thinner.passes(rate_share)
+
+    def snapshot(self) -> Snapshot | None:
         """Return the context up to the newest frame, None until enough of it is there."""
-        return self._timeline.window()
-
-    def due_window(self, frame: Frame) -> Window | None:
-        """Add a frame and return the window to forecast from, None if no forecast is due.
-
-        Raises:
-            InvalidInput: as `add`.
-        """
-        if not self.add(frame):
-            return None
-        window = self._timeline.window()
-        return window if window is not None and self._pacer.due(frame.timestamp_us) else None
+        return self._timeline.snapshot()
 
     def request(
         self,
-        window: Window,
+        snapshot: Snapshot,
         *,
         arrived_s: float,
         deadline_s: float,
         done: Callable[[EngineRequest, Outcome], None],
+        allowance: Allowance | None = None,
     ) -> EngineRequest:
         """Return what the engine is to compute for a window."""
+        config = self.config
+        samples = config.samples
+        if allowance is not None and allowance.samples_share < 1.0:
+            samples = max(limits.MIN_SAMPLES, config.futures, round(samples * allowance.samples_share))
         return EngineRequest(
             key=self._key,
-            window=window,
-            horizon_frames=self._config.horizon_steps(self._info.rate_hz),
-            samples=self._config.samples,
-            futures=self._config.futures,
-            seed=_seed(self._config.seed, self.avatar_id, window.timestamp_us),
+            snapshot=snapshot,
+            horizon_frames=self.horizon_frames,
+            samples=samples,
+            futures=config.futures,
+            seed=_seed(config.seed, self.avatar_id, snapshot.timestamp_us),
             arrived_s=arrived_s,
             deadline_s=deadline_s,
             done=done,
+            keep_samples=False,
         )
 
-    def forecast(self, request: EngineRequest, completed: Completed) -> Forecast:
-        """Return the forecast of a computed request; its age is filled in when it is sent."""
-        result, window = completed.result, request.window
-        return Forecast(
+    def note_missed(self) -> None:
+        """Note that a forecast that was due is not coming: the next one says so."""
+        self._missed += 1
+
+    def is_newest(self, request: EngineRequest) -> bool:
+        """Remember a request that is done; False if that of a newer frame is already: one of two engines was slower."""
+        timestamp_us = request.snapshot.timestamp_us
+        if 0 < self._newest_us - timestamp_us <= _OVERTAKEN_US:
+            return False
+        self._newest_us = timestamp_us
+        return True
+
+    def forecast(self, request: EngineRequest, completed: Completed, rate_share: float = 1.0) -> Forecast:
+        """Return the forecast of a computed request; its age is filled in when it is sent.
+
+        ``rate_share`` is the part of the asked forecast rate that the avatar gets at present.
+        """
+        result, snapshot = completed.result, request.snapshot
+        missed, self._missed = self._missed, 0
+        timestamp_us = snapshot.timestamp_us
+        forecast = Forecast(
             avatar_id=self.avatar_id,
-            based_on_sequence=window.sequence,
-            based_on_timestamp_us=window.timestamp_us,
+            based_on_sequence=snapshot.sequence,
+            based_on_timestamp_us=timestamp_us,
             step_us=round(1e6 / self._info.rate_hz),
             futures_m=result.futures_m,
             roots_m=None if result.roots_m is None else result.roots_m.astype(np.float32),
             probabilities=result.probabilities,
             spread_m=result.spread_m,
-            mode_ids=self._modes.ids_of(result.futures_m, window.timestamp_us),
+            mode_ids=self._modes.ids_of(result.futures_m, timestamp_us),
             unobserved_landmarks=result.unobserved_landmarks,
             bridged_share=result.bridged_share,
             samples=request.samples,
@@ -106,10 +173,21 @@ class Avatar:
                 compute_us=round(completed.compute_s * 1e6),
                 batch_size=completed.batch_size,
             ),
+            degraded=missed > 0 or rate_share < 1.0 or request.samples < self.config.samples,
+            forecast_rate_hz=self.config.forecast_rate_hz * rate_share,
+            filled_share=0.0 if self._filler is None else snapshot.filled_share,
         )
+        if self._filler is not None:
+            self._filler.remember(forecast)
+        return forecast
 
 
 def _seed(session_seed: int, avatar_id: str, timestamp_us: int) -> int:
     """Return a number below 2^63 that depends on what the config promises: the seed and the frames."""
     text = f"{session_seed}/{avatar_id}/{timestamp_us}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def _share_of(avatar_id: str) -> float:
+    """Return a number in [0, 1) that is different for different names and always the same for one."""
+    return int.from_bytes(hashlib.blake2b(avatar_id.encode(), digest_size=4).digest(), "little") / 2**32

@@ -6,20 +6,30 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from bridge.engine import Completed, EngineRequest
+from bridge.session.avatar import Avatar
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
-from bridge.wire.values import Forecast
 
 MAX_WAITING_ERRORS = 256
 """Frame errors that wait for a slow reader; beyond that the oldest is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class ReadyForecast:
-    """A computed forecast, not yet encoded. Times are seconds of the dispatcher's clock."""
+    """A computed forecast. Its message is made when the client can take it, so one that is replaced costs nothing.
 
-    forecast: Forecast
-    arrived_s: float
-    deadline_s: float
+    Attributes:
+        avatar: whose it is.
+        request: what was asked for. completed: what came of it.
+        rate_share: the part of the asked forecast rate that the avatar got then.
+        message: once it is made.
+    """
+
+    avatar: Avatar
+    request: EngineRequest
+    completed: Completed
+    rate_share: float
+    message: forecast_pb2.StreamForecastsResponse | None = None
 
 
 Item = forecast_pb2.StreamForecastsResponse | ReadyForecast
@@ -35,7 +45,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._notices: deque[forecast_pb2.StreamForecastsResponse] = deque()
+        self._notices: dict[str, forecast_pb2.StreamForecastsResponse] = {}
         self._errors: deque[forecast_pb2.StreamForecastsResponse] = deque(maxlen=MAX_WAITING_ERRORS)
         self._forecasts: dict[str, ReadyForecast] = {}
         self._reader_waits = True
@@ -49,10 +59,17 @@ class Outbox:
         with self._lock:
             return len(self._notices) + len(self._errors) + len(self._forecasts)
 
-    def put_notice(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
-        """Add a message that goes before everything else and is never dropped."""
+    @property
+    def nbytes(self) -> int:
+        """Memory held by forecasts that wait, bytes."""
         with self._lock:
-            self._notices.append(message)
+            waiting = self._forecasts.values()
+            return sum(ready.completed.result.nbytes + ready.request.snapshot.rows.nbytes for ready in waiting)
+
+    def put_notice(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
+        """Add a message that goes before everything else; a newer one of its kind (and avatar) takes its place."""
+        with self._lock:
+            self._notices[_kind(message)] = message
             return self._wake()
 
     def put_error(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
@@ -66,22 +83,25 @@ class Outbox:
     def put_forecast(self, ready: ReadyForecast) -> bool:
         """Add a forecast; one of the same avatar that still waits is forgotten, its place in the line is kept."""
         with self._lock:
-            self.forecasts_replaced += ready.forecast.avatar_id in self._forecasts
-            self._forecasts[ready.forecast.avatar_id] = ready
+            if ready.avatar.avatar_id in self._forecasts:
+                self.forecasts_replaced += 1
+                ready.avatar.note_missed()
+            self._forecasts[ready.avatar.avatar_id] = ready
             return self._wake()
 
     def pop(self, now_s: float) -> Item | None:
         """Return what goes next: notices, errors, then forecasts in the order of waiting; expired ones are skipped."""
         with self._lock:
             if self._notices:
-                return self._notices.popleft()
+                return self._notices.pop(next(iter(self._notices)))
             if self._errors:
                 return self._errors.popleft()
             while self._forecasts:
                 ready = self._forecasts.pop(next(iter(self._forecasts)))
-                if ready.deadline_s > now_s:
+                if ready.request.deadline_s > now_s:
                     return ready
                 self.forecasts_expired += 1
+                ready.avatar.note_missed()
             self._reader_waits = True
             return None
 
@@ -89,14 +109,18 @@ class Outbox:
         """Return what the transport could not take, to the head of its line; a forecast only if no newer one came."""
         with self._lock:
             if isinstance(item, ReadyForecast):
-                rest = self._forecasts
-                self._forecasts = {item.forecast.avatar_id: item, **rest}
+                self._forecasts = {item.avatar.avatar_id: item, **self._forecasts}
             elif item.WhichOneof("payload") == "frame_error":
                 if len(self._errors) < MAX_WAITING_ERRORS:
                     self._errors.appendleft(item)
             else:
-                self._notices.appendleft(item)
+                self._notices = {_kind(item): item, **self._notices}
 
     def _wake(self) -> bool:
         wake, self._reader_waits = self._reader_waits, False
         return wake
+
+
+def _kind(message: forecast_pb2.StreamForecastsResponse) -> str:
+    """What makes two notices the same: the newer of them tells all."""
+    return f"{message.WhichOneof('payload')}/{message.avatar_accepted.avatar_id}"

@@ -33,3 +33,22 @@ class Pacer:
             return False
         self._level -= 1.0
         return True
+
+
+class Thinner:
+    """Lets an even share of what is due through, for when not all of it can be had.
+
+    ``phase`` (0 to 1, different for each avatar) spreads the avatars of one game tick over the ticks.
+    """
+
+    def __init__(self, phase: float) -> None:
+        self._credit = phase
+
+    def passes(self, share: float) -> bool:
+        """Say whether this one is let through when ``share`` (0 to 1] of all are."""
+        self._credit += share
+        # What floating-point sums lose may not cost the last of a thousand.
+        if self._credit < 1.0 - 1e-9:
+            return False
+        self._credit -= 1.0
+        return True

@@ -16,8 +16,8 @@ from bridge.errors import (
     NotFound,
     Unavailable,
 )
-from bridge.frames import Window
 from bridge.session.avatar import Avatar
+from bridge.timeline import Snapshot
 from bridge.wire.codec import config_from_message, forecast_to_message, frame_from_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import SessionConfig
@@ -67,14 +67,14 @@ class SingleForecast:
         self._answer = answer
         arrived_s = dispatcher.now_s()
         self._config = served_config(request.config, dispatcher.info)
-        self._avatar, window = self._window_of(request)
+        self._avatar, snapshot = self._snapshot_of(request)
         allowed_s = self._config.deadline_ms / 1000
         if time_left_s is not None:
             allowed_s = min(allowed_s, time_left_s)
         dispatcher.submit(
             [
                 self._avatar.request(
-                    window, arrived_s=arrived_s, deadline_s=arrived_s + allowed_s, done=self._take_outcome
+                    snapshot, arrived_s=arrived_s, deadline_s=arrived_s + allowed_s, done=self._take_outcome
                 )
             ]
         )
@@ -83,7 +83,7 @@ class SingleForecast:
         """Forget the call if it has not started."""
         self._dispatcher.discard(self.call_id)
 
-    def _window_of(self, request: forecast_pb2.ForecastRequest) -> tuple[Avatar, Window]:
+    def _snapshot_of(self, request: forecast_pb2.ForecastRequest) -> tuple[Avatar, Snapshot]:
         info = self._dispatcher.info
         if not 1 <= len(request.frames) <= limits.MAX_FRAMES_PER_MESSAGE:
             raise InvalidInput(
@@ -105,14 +105,14 @@ class SingleForecast:
             except InvalidInput as error:
                 path = error.field.replace("frame", f"frames[{index}]", 1)
                 raise InvalidInput(error.problem, field=path, expected=error.expected) from None
-        window = avatar.window()
-        if window is None:
+        snapshot = avatar.snapshot()
+        if snapshot is None:
             raise FailedPrecondition(
                 f"{len(request.frames)} frames make no full window",
                 field="frames",
                 expected=f"{info.context_frames} frames at {info.rate_hz:g} Hz, without a gap above 200 ms",
             )
-        return avatar, window
+        return avatar, snapshot
 
     def _take_outcome(self, request: EngineRequest, outcome: Outcome) -> None:
         if isinstance(outcome, Completed):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bridge import limits
 from bridge.errors import BridgeError, InvalidInput, NotFound, VersionMismatch
+from bridge.interpolation import along
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
 
 
@@ -26,6 +27,16 @@ class Encoding(StrEnum):
     def dtype(self) -> np.dtype[np.floating]:
         """The little-endian numpy dtype."""
         return np.dtype("<f2" if self is Encoding.FLOAT16 else "<f4")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSaving:
+    """The client leaves out frames that the forecast tells anyway; the service fills in what lies between sent ones.
+
+    ``max_silence_ms`` is the longest time between two sent frames that is filled in: 34 to 1000, at most the horizon.
+    """
+
+    max_silence_ms: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +57,50 @@ class SessionConfig:
     seed: int = 0
     visibility_threshold: float = 0.1
     protocol_version: int = limits.PROTOCOL_VERSION
+    frame_saving: FrameSaving | None = None
 
-    def validated(self) -> SessionConfig:
+    def validated(self, *, called: str = "config") -> SessionConfig:
         """Return the same settings with every field checked and in its plain type.
 
         Raises:
             VersionMismatch: if ``protocol_version`` is not ours; names both versions.
             NotFound: if no layout has this id.
-            InvalidInput: if another field is out of its range; ``field`` says which, as ``config.<name>``.
+            InvalidInput: if another field is out of its range; ``field`` says which, as ``<called>.<name>``.
         """
         require_protocol_version(self.protocol_version, speaker="client")
         checked = replace(
             self,
-            client_name=checked_name(self.client_name, field="config.client_name"),
+            client_name=checked_name(self.client_name, field=f"{called}.client_name"),
             forecast_rate_hz=_number(
-                self.forecast_rate_hz, "config.forecast_rate_hz", 0.0, limits.MAX_FORECAST_RATE_HZ, above_low=True
+                self.forecast_rate_hz, f"{called}.forecast_rate_hz", 0.0, limits.MAX_FORECAST_RATE_HZ, above_low=True
             ),
-            horizon_ms=_whole(self.horizon_ms, "config.horizon_ms", 1, limits.MAX_HORIZON_MS),
-            samples=_whole(self.samples, "config.samples", limits.MIN_SAMPLES, limits.MAX_SAMPLES),
-            futures=_whole(self.futures, "config.futures", 1, limits.MAX_FUTURES),
-            encoding=_encoding(self.encoding),
-            deadline_ms=_whole(self.deadline_ms, "config.deadline_ms", 1, limits.MAX_DEADLINE_MS),
-            seed=_whole(self.seed, "config.seed", 0, limits.MAX_SEED),
-            visibility_threshold=_number(self.visibility_threshold, "config.visibility_threshold", 0.0, 1.0),
+            horizon_ms=_whole(self.horizon_ms, f"{called}.horizon_ms", 1, limits.MAX_HORIZON_MS),
+            samples=_whole(self.samples, f"{called}.samples", limits.MIN_SAMPLES, limits.MAX_SAMPLES),
+            futures=_whole(self.futures, f"{called}.futures", 1, limits.MAX_FUTURES),
+            encoding=_encoding(self.encoding, f"{called}.encoding"),
+            deadline_ms=_whole(self.deadline_ms, f"{called}.deadline_ms", 1, limits.MAX_DEADLINE_MS),
+            seed=_whole(self.seed, f"{called}.seed", 0, limits.MAX_SEED),
+            visibility_threshold=_number(self.visibility_threshold, f"{called}.visibility_threshold", 0.0, 1.0),
         )
         if checked.futures > checked.samples:
             raise InvalidInput(
                 f"{checked.futures} futures from {checked.samples} samples",
-                field="config.futures",
+                field=f"{called}.futures",
                 expected="at most as many futures (K) as samples (S)",
             )
+        if checked.frame_saving is not None:
+            checked = replace(checked, frame_saving=_frame_saving(checked.frame_saving, checked.horizon_ms, called))
         try:
             get_layout(self.layout_id)
         except NotFound as error:
-            raise NotFound(error.problem, field="config.layout_id", expected=error.expected) from None
+            raise NotFound(error.problem, field=f"{called}.layout_id", expected=error.expected) from None
         return checked
 
     def horizon_steps(self, rate_hz: float) -> int:
         """Return H, the steps at ``rate_hz`` that cover the horizon: whole steps, rounded up."""
         return max(1, math.ceil(self.horizon_ms * rate_hz / 1000.0 - 1e-6))
 
-    def require_reply_fits(self, *, joints: int, rate_hz: float) -> None:
+    def require_reply_fits(self, *, joints: int, rate_hz: float, called: str = "config") -> None:
         """Check that a forecast of ``joints`` landmarks at ``rate_hz`` stays within the limits of a message.
 
         Raises:
@@ -96,7 +110,7 @@ class SessionConfig:
         if steps > limits.MAX_HORIZON_STEPS:
             raise InvalidInput(
                 f"{self.horizon_ms} ms are {steps} steps at {rate_hz:g} Hz",
-                field="config.horizon_ms",
+                field=f"{called}.horizon_ms",
                 expected=f"at most {limits.MAX_HORIZON_STEPS} steps",
             )
         numbers = self.futures * steps * joints * 3 + steps * joints
@@ -105,9 +119,35 @@ class SessionConfig:
             raise InvalidInput(
                 f"{self.futures} futures of {steps} steps and {joints} landmarks need "
                 f"{numbers * self.encoding.dtype.itemsize} bytes as {self.encoding.value}",
-                field="config.futures",
+                field=f"{called}.futures",
                 expected=f"a forecast of at most {room} bytes: fewer futures, a nearer horizon or float16",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarConfig:
+    """Settings of one avatar that differ from its session's; None where they do not. See `SessionConfig`."""
+
+    avatar_id: str
+    forecast_rate_hz: float | None = None
+    horizon_ms: int | None = None
+    samples: int | None = None
+    futures: int | None = None
+    encoding: Encoding | None = None
+    deadline_ms: int | None = None
+
+    def within(self, session: SessionConfig) -> SessionConfig:
+        """Return the avatar's settings in force: its own where given, else the session's.
+
+        Raises:
+            InvalidInput: if a field is out of its range; ``field`` says which, as ``avatar_config.<name>``.
+        """
+        checked_name(self.avatar_id, field="avatar_config.avatar_id")
+        own = {name: value for name in _AVATARS_OWN if (value := getattr(self, name)) is not None}
+        return replace(session, **own).validated(called="avatar_config")
+
+
+_AVATARS_OWN = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +192,8 @@ class Forecast:
         samples: number of trajectories drawn.
         acceptance_rate: share of refinement proposals accepted; None without refinement.
         degraded: the server gave less than the config asked for.
+        forecast_rate_hz: most forecasts a second that the avatar gets at present; 0 if the server does not say.
+        filled_share: part of the window that was filled in from an earlier forecast, 0 to 1.
     """
 
     avatar_id: str
@@ -169,12 +211,35 @@ class Forecast:
     acceptance_rate: float | None
     timing: Timing
     degraded: bool = False
+    forecast_rate_hz: float = 0.0
+    filled_share: float = 0.0
 
     @property
     def step_timestamps_us(self) -> NDArray[np.int64]:
         """Capture-clock time of every step, (H,)."""
         steps = np.arange(1, self.futures_m.shape[1] + 1, dtype=np.int64)
         return self.based_on_timestamp_us + steps * self.step_us
+
+    @property
+    def expected_m(self) -> NDArray[np.float32]:
+        """Mean of the futures (H, J, 3), weighted with their probabilities: of one guess, the closest on average."""
+        expected: NDArray[np.float32] = np.tensordot(self.probabilities, self.futures_m, 1).astype(np.float32)
+        return expected
+
+    def pose_at(self, timestamp_us: int, *, future: int | None = None) -> NDArray[np.float32] | None:
+        """Return the pose (J, 3) of a future at a time on the capture clock, by default that of `expected_m`.
+
+        Between steps it moves linearly. None where the forecast does not reach: before the frame that it is based on,
+        or after its last step.
+        """
+        first_us, steps = self.based_on_timestamp_us + self.step_us, self.futures_m.shape[1]
+        # A step is told in whole microseconds: the last one is off by up to half of one for each.
+        last_us = first_us + (steps - 1) * self.step_us + steps
+        if not self.based_on_timestamp_us <= timestamp_us <= last_us:
+            return None
+        path_m = self.expected_m if future is None else self.futures_m[future]
+        pose_m: NDArray[np.float64] = along(path_m, first_us, self.step_us, np.array([timestamp_us]))[0]
+        return pose_m.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +263,15 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class FrameFault:
-    """One frame that was not used, and why; ``avatar_id`` and ``sequence`` as far as the frame told."""
+    """One frame that was not used, and why; ``avatar_id`` and ``sequence`` as far as the frame told.
+
+    With ``frame_kept`` the frame itself was taken in and only its forecast was refused, for a while, or failed.
+    """
 
     avatar_id: str
     sequence: int
     error: BridgeError
+    frame_kept: bool = False
 
 
 def require_protocol_version(version: int, *, speaker: str) -> None:
@@ -232,6 +301,19 @@ def checked_name(name: str, *, field: str) -> str:
     return name
 
 
+def _frame_saving(saving: FrameSaving, horizon_ms: int, called: str) -> FrameSaving:
+    field = f"{called}.frame_saving.max_silence_ms"
+    silence_ms = _whole(saving.max_silence_ms, field, limits.MIN_SILENCE_MS, limits.MAX_SILENCE_MS)
+    if silence_ms > horizon_ms:
+        raise InvalidInput(
+            f"{silence_ms} ms of silence cannot be filled from {horizon_ms} ms of forecast",
+            # What an avatar asks for itself is the horizon.
+            field=field if called == "config" else f"{called}.horizon_ms",
+            expected="a silence that is at most as long as the horizon",
+        )
+    return FrameSaving(silence_ms)
+
+
 def _whole(value: SupportsIndex, field: str, low: int, high: int) -> int:
     expected = f"a whole number, {low} to {high}"
     if isinstance(value, bool):
@@ -256,9 +338,9 @@ def _number(value: float, field: str, low: float, high: float, *, above_low: boo
     return number
 
 
-def _encoding(value: str) -> Encoding:
+def _encoding(value: str, field: str) -> Encoding:
     try:
         return Encoding(value)
     except ValueError:
         known = " or ".join(encoding.value for encoding in Encoding)
-        raise InvalidInput(f"is {value!r}", field="config.encoding", expected=known) from None
+        raise InvalidInput(f"is {value!r}", field=field, expected=known) from None

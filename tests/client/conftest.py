@@ -12,7 +12,7 @@ from tests.service_fixtures import TRANSPORTS, RunningServer
 @pytest.fixture
 def server() -> Iterator[RunningServer]:
     """A real server with both fronts, in this process; its engine holds the last pose."""
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
+    running = RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
     yield running
     running.stop(grace_ms=0)
 

@@ -20,3 +20,11 @@ def test_a_good_connection_starts_over() -> None:
 
 def test_two_clients_do_not_come_back_in_step() -> None:
     assert [Backoff().next_s() for _ in range(8)] != [Backoff().next_s() for _ in range(8)]
+
+
+def test_server_that_says_when_to_come_back_is_not_tried_before_nor_much_later() -> None:
+    backoff = Backoff(first_s=0.1, longest_s=2.0)
+    for _ in range(8):
+        assert 3.0 <= backoff.next_s(asked_s=3.0) <= 3.75
+    assert backoff.next_s(asked_s=0.01) >= 1.5
+    assert backoff.next_s(asked_s=1e9) <= 75.0

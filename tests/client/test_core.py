@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bridge.client.core import ClientCore
+from bridge.client.saver import FrameSaver
 from bridge.client.stats import ConnectionState
 from bridge.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound, Unavailable, VersionMismatch
 from bridge.wire.codec import accepted_to_message, forecast_to_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
-from bridge.wire.values import Encoding, SessionAccepted, SessionConfig
+from bridge.wire.values import Encoding, FrameSaving, SessionAccepted, SessionConfig
 from tests.client.helpers import CONFIG, forecast, frame, frames
+from tests.support import TINY_LAYOUT
 
 ACCEPTED = forecast_pb2.StreamForecastsResponse(
     accepted=accepted_to_message(SessionAccepted(CONFIG, "9.9", "session", 8, 30.0))
@@ -30,14 +33,35 @@ def forecast_response(timestamp_us: int) -> forecast_pb2.StreamForecastsResponse
     return forecast_pb2.StreamForecastsResponse(forecast=forecast_to_message(forecast(timestamp_us), Encoding.FLOAT32))
 
 
+def sequences(requests: list[forecast_pb2.StreamForecastsRequest] | None) -> list[int]:
+    """Of the frames among what is to be sent."""
+    assert requests is not None
+    found: list[int] = []
+    for request in requests:
+        found += [request.frame.sequence] if request.HasField("frame") else []
+        found += [sent.sequence for sent in request.frames.frames]
+    return found
+
+
+def pings(requests: list[forecast_pb2.StreamForecastsRequest] | None) -> list[int]:
+    """Times that are stamped on the clock pings among what is to be sent."""
+    return [request.clock_ping.client_time_us for request in requests or () if request.HasField("clock_ping")]
+
+
+def pong_response(ping_us: int, received_us: int, sent_us: int, **more: Any) -> forecast_pb2.StreamForecastsResponse:
+    pong = forecast_pb2.ClockPong(
+        client_time_us=ping_us, server_received_us=received_us, server_sent_us=sent_us, **more
+    )
+    return forecast_pb2.StreamForecastsResponse(clock_pong=pong)
+
+
 def test_nothing_is_sent_before_the_server_accepted() -> None:
     core = ClientCore(CONFIG)
     connection = core.begin_connection()
     core.send(frame(0))
     assert core.next_requests(connection, 0.0) == []
     core.receive(connection, ACCEPTED)
-    requests = core.next_requests(connection, 0.0)
-    assert requests is not None and requests[0].frame.sequence == 0
+    assert sequences(core.next_requests(connection, 0.0)) == [0]
 
 
 def test_a_dead_connection_sends_nothing_and_is_not_heard() -> None:
@@ -60,9 +84,7 @@ def test_a_reconnect_sends_the_window_again() -> None:
     core.end_connection(connection, Unavailable("gone"))
     connection = core.begin_connection()
     core.receive(connection, ACCEPTED)
-    requests = core.next_requests(connection, 0.0)
-    assert requests is not None
-    assert [sent.sequence for sent in requests[0].frames.frames] == [0, 1, 2, 3, 4]
+    assert sequences(core.next_requests(connection, 0.0)) == [0, 1, 2, 3, 4]
     stats = core.stats()
     assert (stats.sessions, stats.frames_sent, stats.frames_resent) == (2, 5, 5)
     assert isinstance(stats.last_error, Unavailable)
@@ -129,7 +151,7 @@ def test_wrong_frames_are_refused_where_they_are_handed_over() -> None:
     with pytest.raises(InvalidInput) as refused:
         core.send(dataclasses.replace(broken, landmarks=nan))
     assert refused.value.field == "frame.landmarks[2]"
-    assert core.next_requests(connection, 0.0) == []
+    assert sequences(core.next_requests(connection, 0.0)) == []
 
 
 def test_a_config_that_fits_no_message_is_refused_at_once() -> None:
@@ -148,3 +170,83 @@ def test_latency_counts_from_send_to_arrival() -> None:
     core.receive(connection, forecast_response(sent.timestamp_us))
     assert core.stats().latencies_ms == pytest.approx((25.0,))
     assert core.stats().latency_ms(50) == pytest.approx(25.0)
+
+
+def test_the_servers_clock_is_asked_five_times_quickly_then_every_two_seconds() -> None:
+    now = [100.0]
+    core = ClientCore(CONFIG, clock=lambda: now[0], clock_us=lambda: round(now[0] * 1e6) + 7)
+    connection = core.begin_connection()
+    assert core.next_requests(connection, 0.0) == []
+    core.receive(connection, ACCEPTED)
+    asked_s = []
+    for tenth in range(80):
+        now[0] = 100.0 + tenth * 0.100001
+        stamps = pings(core.next_requests(connection, 0.0))
+        assert stamps in ([], [round(now[0] * 1e6) + 7])
+        asked_s += [tenth / 10] * len(stamps)
+    assert asked_s == [0.0, 0.2, 0.4, 0.6, 0.8, 2.8, 4.8, 6.8]
+
+
+def test_a_ping_goes_before_frames_that_wait() -> None:
+    core, connection = connected_core()
+    core.send(frame(0))
+    requests = core.next_requests(connection, 0.0)
+    assert requests is not None and requests[0].HasField("clock_ping") and requests[1].frame.sequence == 0
+
+
+def test_pongs_tell_both_sides_view_of_the_clocks() -> None:
+    now_us = [5_000_000]
+    core = ClientCore(CONFIG, clock_us=lambda: now_us[0])
+    connection = core.begin_connection()
+    core.receive(connection, ACCEPTED)
+    unknown = core.stats()
+    assert (unknown.clock_offset_us, unknown.round_trip_ms, unknown.capture_offset_us) == (None, None, None)
+    for _ in range(8):
+        sent_us = now_us[0]
+        now_us[0] += 900
+        core.receive(connection, pong_response(sent_us, sent_us + 70_000_400, sent_us + 70_000_500))
+        now_us[0] += 2_000_000
+    stats = core.stats()
+    assert stats.clock_offset_us == pytest.approx(70_000_000, abs=1)
+    assert stats.clock_drift_ppm == pytest.approx(0, abs=1e-3)
+    assert stats.round_trip_ms == pytest.approx(0.8)
+    assert stats.capture_offset_us is None
+    more = {"capture_offset_us": -123, "capture_drift_ppm": 12.5}
+    core.receive(connection, pong_response(now_us[0], now_us[0] + 70_000_000, now_us[0] + 70_000_000, **more))
+    assert (core.stats().capture_offset_us, core.stats().capture_drift_ppm) == (-123, 12.5)
+
+
+def test_another_session_may_be_another_servers_with_another_clock() -> None:
+    core, connection = connected_core()
+    core.receive(connection, pong_response(0, 10**9, 10**9))
+    assert core.stats().clock_offset_us is not None
+    core.end_connection(connection, Unavailable("gone"))
+    connection = core.begin_connection()
+    core.receive(connection, ACCEPTED)
+    assert core.stats().clock_offset_us is None
+    assert len(pings(core.next_requests(connection, 0.0))) == 1
+
+
+def test_with_a_saver_only_what_is_needed_is_sent_and_the_server_is_told() -> None:
+    config = dataclasses.replace(CONFIG, horizon_ms=1000)
+    core = ClientCore(config, saver=FrameSaver(every_nth=3, max_silence_ms=400, layout=TINY_LAYOUT))
+    assert core.config.frame_saving == FrameSaving(400)
+    assert core.config_message.frame_saving.max_silence_ms == 400
+    connection = core.begin_connection()
+    core.receive(connection, ACCEPTED)
+    assert core.send(frame(0))
+    told = dataclasses.replace(forecast(frame(0).timestamp_us), futures_m=np.zeros((2, 30, 7, 3), np.float32))
+    told = dataclasses.replace(told, spread_m=np.zeros((30, 7), np.float32))
+    message = forecast_to_message(told, Encoding.FLOAT16)
+    core.receive(connection, forecast_pb2.StreamForecastsResponse(forecast=message))
+    assert [core.send(frame(index)) for index in range(1, 7)] == [False, False, True] * 2
+    assert sequences(core.next_requests(connection, 0.0)) == [0, 3, 6]
+    stats = core.stats()
+    assert (stats.frames_sent, stats.frames_saved) == (3, 4)
+    assert stats.bytes_saved > 4 * TINY_LAYOUT.joints * 16
+
+
+def test_a_saver_for_another_layout_is_refused() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        ClientCore(CONFIG, saver=FrameSaver(every_nth=3))
+    assert refused.value.field == "saver.layout"

@@ -10,8 +10,11 @@ import numpy as np
 import structlog
 
 from bridge.engine import EngineInfo, EngineRequest, Outcome, RequestKey
-from bridge.forecaster import ForecastResult
+from bridge.errors import BridgeError
+from bridge.forecaster.results import ForecastResult
+from bridge.frame_buffer import FrameBuffer
 from bridge.frames import Window
+from bridge.timeline import Snapshot
 from tests.support import TINY_LAYOUT
 
 # What `bridge.service.logs` does for a server: structlog's default draws tracebacks for seconds.
@@ -23,16 +26,24 @@ structlog.configure(
 )
 
 
-def window(value_m: float = 0.0, *, context_frames: int = 8) -> Window:
-    return Window(
-        layout_id=TINY_LAYOUT.id,
-        pose_m=np.full((context_frames, TINY_LAYOUT.joints, 3), value_m, np.float32),
-        observed=np.ones((context_frames, TINY_LAYOUT.joints), np.bool_),
-        root_m=None,
-        bridged=np.zeros(context_frames, np.bool_),
-        sequence=1,
-        timestamp_us=1_000_000,
-    )
+RATE_HZ = 30.0
+
+
+def snapshot(offset_m: float = 0.0, *, context_frames: int = 8) -> Snapshot:
+    """A body that stands still, all of its landmarks seen, ``offset_m`` lower than the layout's template."""
+    buffer = FrameBuffer(TINY_LAYOUT.joints)
+    for row in range(context_frames):
+        buffer.open(row)
+    buffer.column("time_us")[:] = 1_000_000 + np.round(np.arange(1 - context_frames, 1) * 1e6 / RATE_HZ)
+    buffer.column("sequence")[:] = np.arange(1, context_frames + 1)
+    buffer.column("pose_m")[:] = TINY_LAYOUT.template + np.array([0.0, offset_m, 0.0], np.float32)
+    buffer.column("seen")[:] = buffer.column("hips_seen")[:] = True
+    grid_us = np.arange(1 - context_frames, 1, dtype=np.float64) * 1e6 / RATE_HZ
+    return Snapshot(buffer.copy_of_last(context_frames), TINY_LAYOUT, grid_us, 1e6 / RATE_HZ)
+
+
+def window(offset_m: float = 0.0, *, context_frames: int = 8) -> Window:
+    return snapshot(offset_m, context_frames=context_frames).window()
 
 
 @dataclass
@@ -57,6 +68,9 @@ class Outcomes:
         return outcome
 
 
+_STANDING = snapshot()
+
+
 def request(
     avatar_id: str = "a",
     *,
@@ -65,12 +79,15 @@ def request(
     arrived_s: float = 0.0,
     done: Callable[[EngineRequest, Outcome], None] = lambda request, outcome: None,
     value_m: float = 0.0,
+    samples: int = 4,
+    horizon_frames: int = 3,
 ) -> EngineRequest:
+    """``value_m`` tells the bodies of requests apart: see `snapshot`."""
     return EngineRequest(
         key=RequestKey(session_id, avatar_id),
-        window=window(value_m),
-        horizon_frames=3,
-        samples=4,
+        snapshot=snapshot(value_m) if value_m else _STANDING,
+        horizon_frames=horizon_frames,
+        samples=samples,
         futures=2,
         seed=1,
         arrived_s=arrived_s,
@@ -85,19 +102,25 @@ class HoldingEngine:
     def __init__(self, before: Callable[[Sequence[EngineRequest]], None] = lambda requests: None) -> None:
         self._before = before
         self.batches: list[list[EngineRequest]] = []
+        self.deadlines_s: list[float] = []
+        self.closed = 0
 
     @property
     def info(self) -> EngineInfo:
-        return EngineInfo(TINY_LAYOUT, 30.0, 8, "none", "0" * 64, "cpu")
+        return EngineInfo(TINY_LAYOUT, RATE_HZ, 8, "none", "0" * 64, "cpu")
 
-    def infer(self, requests: Sequence[EngineRequest]) -> list[ForecastResult]:
-        self.batches.append(list(requests))
-        self._before(requests)
-        return [self._hold(request) for request in requests]
+    def infer(self, batch: Sequence[EngineRequest], deadline_s: float) -> list[ForecastResult | BridgeError]:
+        self.batches.append(list(batch))
+        self.deadlines_s.append(deadline_s)
+        self._before(batch)
+        return [self._hold(request) for request in batch]
+
+    def close(self) -> None:
+        self.closed += 1
 
     @staticmethod
     def _hold(request: EngineRequest) -> ForecastResult:
-        last_m = request.window.pose_m[-1]
+        last_m = request.snapshot.window().pose_m[-1]
         samples_m = np.broadcast_to(last_m, (request.samples, request.horizon_frames, *last_m.shape))
         return ForecastResult(
             futures_m=samples_m[: request.futures].copy(),

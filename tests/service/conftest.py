@@ -14,7 +14,7 @@ from tests.support import TINY_LAYOUT, tiny_weights
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server with a small real network for all tests that leave it as they found it."""
     weights = tiny_weights(tmp_path_factory.mktemp("weights"), TINY_LAYOUT)
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0", weights=weights, threads=1))
+    running = RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0", weights=weights, threads=1))
     yield running
     running.stop()
 

@@ -37,7 +37,7 @@ FILLING_PATIENCE_S = 60.0
 @pytest.fixture
 def quick_server() -> Iterator[RunningServer]:
     """A server whose engine takes no time."""
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
+    running = RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
     yield running
     running.stop(grace_ms=100)
 
@@ -65,7 +65,9 @@ def test_client_that_vanishes_is_forgotten_and_others_go_on(
 
 def test_client_that_vanishes_while_its_forecast_is_computed_is_forgotten(transport: str, connect: Connections) -> None:
     gate = Gate()
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine(before=gate))
+    running = RunningServer(
+        Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine(before=gate)
+    )
     client, other = (connect.over(transport, running.endpoints) for _ in range(2))
     player, bystander = Player(client, TINY_LAYOUT), Player(other, TINY_LAYOUT)
     player.send_frames(["a"], player.accepted.context_frames)
@@ -122,7 +124,7 @@ def test_client_that_never_reads_costs_one_forecast_per_avatar_and_others_go_on(
 
 
 def test_stop_does_not_wait_for_a_client_that_never_reads(transport: str, connect: Connections) -> None:
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
+    running = RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
     client = connect.grpc(running.endpoints) if transport == "grpc" else connect.zmq(running.endpoints, receive_queue=4)
     Player(client, TINY_LAYOUT, **LARGE)
     if isinstance(client, GrpcClient):
@@ -137,7 +139,7 @@ def test_stop_does_not_wait_for_a_client_that_never_reads(transport: str, connec
 
 @pytest.mark.parametrize("transport", ["zmq"], indirect=True)
 def test_silent_zmq_session_expires_and_says_so(transport: str, connect: Connections) -> None:
-    settings = Settings(grpc="", zmq="tcp://127.0.0.1:0", session_idle_timeout_s=0.3)
+    settings = Settings(ops="", grpc="", zmq="tcp://127.0.0.1:0", session_idle_timeout_s=0.3)
     running = RunningServer(settings, engine=HoldingEngine())
     client = connect.zmq(running.endpoints)
     Player(client, TINY_LAYOUT)

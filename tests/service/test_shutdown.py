@@ -24,7 +24,7 @@ from tests.service_fixtures import (
 )
 from tests.support import TINY_LAYOUT
 
-SETTINGS = Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0")
+SETTINGS = Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0")
 
 
 @pytest.fixture

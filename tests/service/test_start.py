@@ -33,13 +33,13 @@ def busy_port() -> Iterator[int]:
 
 def test_grpc_port_in_use_is_named(busy_port: int) -> None:
     with pytest.raises(Unavailable, match="in use") as caught:
-        RunningServer(Settings(grpc=f"127.0.0.1:{busy_port}", zmq=""), engine=HoldingEngine())
+        RunningServer(Settings(ops="", grpc=f"127.0.0.1:{busy_port}", zmq=""), engine=HoldingEngine())
     assert str(busy_port) in caught.value.problem
     assert caught.value.field == "grpc"
 
 
 def test_zmq_port_in_use_is_named_and_the_grpc_front_is_taken_down_again(busy_port: int) -> None:
-    settings = Settings(grpc="127.0.0.1:0", zmq=f"tcp://127.0.0.1:{busy_port}")
+    settings = Settings(ops="", grpc="127.0.0.1:0", zmq=f"tcp://127.0.0.1:{busy_port}")
     with pytest.raises(Unavailable, match="in use") as caught:
         RunningServer(settings, engine=HoldingEngine())
     assert str(busy_port) in caught.value.problem
@@ -49,8 +49,11 @@ def test_zmq_port_in_use_is_named_and_the_grpc_front_is_taken_down_again(busy_po
 def test_second_server_on_the_ports_of_the_first_is_refused_and_the_first_goes_on(
     tmp_path: Path, connect: Connections
 ) -> None:
-    first = RunningServer(Settings(grpc="127.0.0.1:0", zmq=f"ipc://{tmp_path}/socket"), engine=HoldingEngine())
-    for again in (Settings(grpc=first.endpoints.grpc, zmq=""), Settings(grpc="", zmq=first.endpoints.zmq)):
+    first = RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq=f"ipc://{tmp_path}/socket"), engine=HoldingEngine())
+    for again in (
+        Settings(ops="", grpc=first.endpoints.grpc, zmq=""),
+        Settings(ops="", grpc="", zmq=first.endpoints.zmq),
+    ):
         with pytest.raises(Unavailable, match="in use"):
             RunningServer(again, engine=HoldingEngine())
     for client in (connect.grpc(first.endpoints), connect.zmq(first.endpoints)):
@@ -63,7 +66,7 @@ def test_socket_file_left_by_a_server_that_is_gone_does_no_harm(tmp_path: Path, 
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(path))
-    running = RunningServer(Settings(grpc="", zmq=f"ipc://{path}"), engine=HoldingEngine())
+    running = RunningServer(Settings(ops="", grpc="", zmq=f"ipc://{path}"), engine=HoldingEngine())
     client = connect.zmq(running.endpoints)
     Player(client, TINY_LAYOUT).fill_windows("a")
     running.stop()
@@ -79,7 +82,7 @@ def test_zmq_front_refuses_what_is_no_address(address: str) -> None:
 
 
 def test_only_the_fronts_asked_for_listen() -> None:
-    running = RunningServer(Settings(grpc="", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
+    running = RunningServer(Settings(ops="", grpc="", zmq="tcp://127.0.0.1:0"), engine=HoldingEngine())
     assert running.endpoints.grpc == ""
     assert running.endpoints.zmq.startswith("tcp://127.0.0.1:")
     running.stop()
@@ -87,7 +90,7 @@ def test_only_the_fronts_asked_for_listen() -> None:
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere") as caught:
-        RunningServer(Settings(grpc="127.0.0.1:0", zmq="", weights=tmp_path / "nowhere.safetensors"))
+        RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="", weights=tmp_path / "nowhere.safetensors"))
     assert caught.value.field == "weights"
 
 
@@ -98,5 +101,5 @@ def test_corrupt_weights_are_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"broken\.safetensors") as caught:
-        RunningServer(Settings(grpc="127.0.0.1:0", zmq="", weights=path))
+        RunningServer(Settings(ops="", grpc="127.0.0.1:0", zmq="", weights=path))
     assert caught.value.field == "weights"

@@ -182,7 +182,7 @@ def engine(gate: Gate) -> HoldingEngine:
 
 @pytest.fixture
 def held_up(gate: Gate, engine: HoldingEngine) -> Iterator[RunningServer]:
-    settings = Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0", max_sessions=2)
+    settings = Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0", max_sessions=2)
     running = RunningServer(settings, engine=engine)
     yield running
     gate.open()
@@ -202,7 +202,7 @@ def test_newest_frame_of_an_avatar_wins(
     gate.open()
     newest = player.accepted.context_frames + 9
     player.forecast_after("a", newest)
-    computed = [request.window.sequence for batch in engine.batches for request in batch]
+    computed = [request.snapshot.sequence for batch in engine.batches for request in batch]
     assert computed == [player.accepted.context_frames - 1, newest]
 
 

@@ -18,7 +18,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> LocalEngine:
 @pytest.fixture
 def dispatcher(engine: LocalEngine) -> Iterator[Dispatcher]:
     """A small real network behind a running dispatcher."""
-    dispatcher = Dispatcher(engine, Batcher(max_wait_ms=0.0))
+    dispatcher = Dispatcher([engine], Batcher(max_wait_ms=0.0))
     dispatcher.start()
     yield dispatcher
     assert dispatcher.stop()

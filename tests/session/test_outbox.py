@@ -2,37 +2,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.engine import Completed, EngineInfo
 from bridge.session import Outbox, ReadyForecast
+from bridge.session.avatar import Avatar
 from bridge.session.outbox import MAX_WAITING_ERRORS
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
-from bridge.wire.values import Forecast, Timing
+from bridge.wire.values import SessionConfig
+from tests.engine.doubles import HoldingEngine, request
+from tests.support import TINY_LAYOUT
 
-FORECAST = Forecast(
-    avatar_id="a",
-    based_on_sequence=0,
-    based_on_timestamp_us=1,
-    step_us=33_333,
-    futures_m=np.zeros((1, 1, 1, 3), np.float32),
-    roots_m=None,
-    probabilities=np.ones(1, np.float32),
-    spread_m=np.zeros((1, 1), np.float32),
-    mode_ids=(0,),
-    unobserved_landmarks=(),
-    bridged_share=0.0,
-    samples=2,
-    acceptance_rate=None,
-    timing=Timing(),
-)
+INFO = EngineInfo(TINY_LAYOUT, 30.0, 8, "none", "0" * 64, "cpu")
 
 
-def ready(avatar_id: str, sequence: int = 0, *, deadline_s: float = 1e12) -> ReadyForecast:
-    forecast = replace(FORECAST, avatar_id=avatar_id, based_on_sequence=sequence)
-    return ReadyForecast(forecast, arrived_s=0.0, deadline_s=deadline_s)
+class Ready(ReadyForecast):
+    """Equal to another of the same avatar and frame."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ready) and self._tells() == other._tells()
+
+    def _tells(self) -> tuple[str, int]:
+        return self.avatar.avatar_id, self.request.seed
+
+
+def ready(avatar_id: str, number: int = 0, *, deadline_s: float = 1e12) -> ReadyForecast:
+    """The forecast of an avatar's frame ``number``."""
+    asked = replace(request(avatar_id, deadline_s=deadline_s), seed=number)
+    (result,) = HoldingEngine().infer([asked], deadline_s)
+    assert not isinstance(result, Exception)
+    avatar = Avatar(avatar_id, "s", SessionConfig(layout_id=TINY_LAYOUT.id), INFO)
+    return Ready(avatar, asked, Completed(result, 0.0, 0.0, 1), 1.0)
 
 
 def error(sequence: int = 0) -> forecast_pb2.StreamForecastsResponse:
@@ -133,5 +135,5 @@ def test_whatever_happens_there_is_at_most_one_forecast_per_avatar_and_sequences
         if reads:
             item = outbox.pop(0.0)
             assert isinstance(item, ReadyForecast)
-            assert item.forecast.based_on_sequence > newest_popped[item.forecast.avatar_id]
-            newest_popped[item.forecast.avatar_id] = item.forecast.based_on_sequence
+            assert item.request.seed > newest_popped[item.avatar.avatar_id]
+            newest_popped[item.avatar.avatar_id] = item.request.seed

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.session import Pacer
+from bridge.session.pacer import Thinner
 
 
 def passed(rate_hz: float, times_us: list[int]) -> int:
@@ -47,3 +48,23 @@ def test_first_frame_after_a_restart_is_due_whatever_its_time() -> None:
     assert not pacer.due(10_200_000)
     pacer.restart()
     assert pacer.due(50)
+
+
+@given(st.floats(0.0, 0.999), st.floats(0.05, 1.0))
+def test_thinner_lets_an_even_share_through(phase: float, share: float) -> None:
+    thinner = Thinner(phase)
+    passed = [thinner.passes(share) for _ in range(600)]
+    for start in range(0, 600, 60):
+        assert abs(sum(passed[start : start + 60]) - 60 * share) <= 1.01
+
+
+@given(st.floats(0.0, 0.999))
+def test_thinner_lets_everything_through_when_all_can_be_had(phase: float) -> None:
+    thinner = Thinner(phase)
+    assert all(thinner.passes(1.0) for _ in range(100))
+
+
+def test_avatars_of_one_tick_are_spread_over_the_ticks() -> None:
+    thinners = [Thinner(index / 30) for index in range(30)]
+    counts = [sum(thinner.passes(1 / 3) for thinner in thinners) for _ in range(30)]
+    assert set(counts) <= {9, 10, 11}

@@ -19,7 +19,7 @@ from bridge.wire.codec import (
     model_info_to_message,
 )
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
-from bridge.wire.values import Encoding, ModelInfo, SessionAccepted, SessionConfig
+from bridge.wire.values import AvatarConfig, Encoding, FrameSaving, ModelInfo, SessionAccepted, SessionConfig
 from tests.support import TINY_LAYOUT
 
 REQUIRED: dict[str, Any] = {"protocol_version": 1, "client_name": "game", "layout_id": "mediapipe.pose.33"}
@@ -35,17 +35,20 @@ def refused(**changes: Any) -> BridgeError:
 @st.composite
 def configs(draw: st.DrawFn) -> SessionConfig:
     samples = draw(st.integers(2, 256))
+    horizon_ms = draw(st.integers(1, 3000))
+    savings = st.integers(34, min(1000, horizon_ms)).map(FrameSaving) if horizon_ms >= 34 else st.none()
     return SessionConfig(
         client_name=draw(st.text("aZ09_.:-", min_size=1, max_size=64)),
         layout_id=draw(st.sampled_from((MEDIAPIPE_POSE_33.id, TINY_LAYOUT.id))),
         forecast_rate_hz=draw(st.floats(0.125, 240.0, width=32)),
-        horizon_ms=draw(st.integers(1, 3000)),
+        horizon_ms=horizon_ms,
         samples=samples,
         futures=draw(st.integers(1, min(16, samples))),
         encoding=draw(st.sampled_from(Encoding)),
         deadline_ms=draw(st.integers(1, 60_000)),
         seed=draw(st.integers(0, 2**64 - 1)),
         visibility_threshold=draw(st.floats(0.0, 1.0, width=32)),
+        frame_saving=draw(st.none() | savings),
     )
 
 
@@ -104,6 +107,30 @@ def test_more_futures_than_samples_are_refused_with_both_numbers() -> None:
 
 def test_default_futures_do_not_excuse_too_few_samples() -> None:
     assert refused(samples=3).field == "config.futures"
+
+
+def test_frame_saving_is_off_unless_given_and_then_has_its_default() -> None:
+    assert SessionConfig().frame_saving is None
+    config = config_from_message(forecast_pb2.SessionConfig(**REQUIRED, frame_saving=forecast_pb2.FrameSaving()))
+    assert config.frame_saving == FrameSaving(max_silence_ms=500)
+
+
+@pytest.mark.parametrize("bad", [0, 33, 1001, 2**32 - 1])
+def test_a_silence_out_of_range_is_refused_by_name(bad: int) -> None:
+    error = refused(frame_saving=forecast_pb2.FrameSaving(max_silence_ms=bad))
+    assert type(error) is InvalidInput
+    assert error.field == "config.frame_saving.max_silence_ms"
+    assert error.expected == "a whole number, 34 to 1000"
+
+
+def test_a_silence_longer_than_the_forecast_that_fills_it_is_refused_with_both_numbers() -> None:
+    error = refused(horizon_ms=400, frame_saving=forecast_pb2.FrameSaving(max_silence_ms=401))
+    assert error.field == "config.frame_saving.max_silence_ms"
+    assert "401" in error.problem and "400" in error.problem
+    shortened = AvatarConfig("a", horizon_ms=400)
+    with pytest.raises(InvalidInput) as caught:
+        shortened.within(SessionConfig(frame_saving=FrameSaving(500)))
+    assert caught.value.field == "avatar_config.horizon_ms"
 
 
 @pytest.mark.parametrize("version", [0, 2, 4_000_000_000])

@@ -14,6 +14,9 @@ from bridge.wire.codec.frames import checked_frame, frame_from_message, frame_to
 from bridge.wire.codec.sessions import (
     accepted_from_message,
     accepted_to_message,
+    avatar_accepted_to_message,
+    avatar_config_from_message,
+    avatar_config_to_message,
     config_from_message,
     config_to_message,
     model_info_from_message,
@@ -24,6 +27,9 @@ from bridge.wire.codec.tensors import tensor_from_message, tensor_to_message
 __all__ = [
     "accepted_from_message",
     "accepted_to_message",
+    "avatar_accepted_to_message",
+    "avatar_config_from_message",
+    "avatar_config_to_message",
     "checked_frame",
     "config_from_message",
     "config_to_message",

@@ -15,7 +15,9 @@ from bridge.errors import (
     InvalidInput,
     MalformedMessage,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
     VersionMismatch,
 )
@@ -36,6 +38,8 @@ _ERROR_OF_CODE: dict[int, type[BridgeError]] = {
         MalformedMessage,
         InternalError,
         DeadlineExceeded,
+        Unauthenticated,
+        PermissionDenied,
     )
 }
 
@@ -47,25 +51,31 @@ def error_to_detail(error: BridgeError) -> forecast_pb2.ErrorDetail:
         field=error.field,
         problem=error.problem,
         expected=error.expected,
+        retry_after_ms=error.retry_after_ms,
     )
 
 
 def error_from_detail(detail: forecast_pb2.ErrorDetail) -> BridgeError:
     """Return the error of the class that the code stands for; `InternalError` for a code we do not know."""
     error_class = _ERROR_OF_CODE.get(detail.code, InternalError)
-    return error_class(detail.problem, field=detail.field, expected=detail.expected)
+    return error_class(
+        detail.problem, field=detail.field, expected=detail.expected, retry_after_ms=detail.retry_after_ms
+    )
 
 
 def frame_fault_to_message(fault: FrameFault) -> forecast_pb2.FrameError:
-    """Return the message that says why a frame was not used."""
+    """Return the message that says why a frame, or its forecast, was refused."""
     return forecast_pb2.FrameError(
-        avatar_id=fault.avatar_id, sequence=fault.sequence, error=error_to_detail(fault.error)
+        avatar_id=fault.avatar_id,
+        sequence=fault.sequence,
+        error=error_to_detail(fault.error),
+        frame_kept=fault.frame_kept,
     )
 
 
 def frame_fault_from_message(message: forecast_pb2.FrameError) -> FrameFault:
     """Read why a frame was not used."""
-    return FrameFault(message.avatar_id, message.sequence, error_from_detail(message.error))
+    return FrameFault(message.avatar_id, message.sequence, error_from_detail(message.error), message.frame_kept)
 
 
 def parse_message(message_type: type[_M], data: bytes) -> _M:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bridge.errors import MalformedMessage
 from bridge.wire.codec.tensors import tensor_from_message, tensor_to_message
@@ -10,18 +11,23 @@ from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import Encoding, Forecast, Timing
 
 
-def forecast_to_message(forecast: Forecast, encoding: Encoding) -> forecast_pb2.PoseForecast:
+def forecast_to_message(
+    forecast: Forecast, encoding: Encoding, *, futures_f16: NDArray[np.float16] | None = None
+) -> forecast_pb2.PoseForecast:
     """Return the message of a forecast; futures and spread in ``encoding``, roots in float32 (they may lie far out).
+
+    ``futures_f16`` are the futures in half precision, where someone has rounded them already.
 
     Raises:
         InternalError: if a number is not finite or does not fit the encoding.
     """
+    rounded = forecast.futures_m if futures_f16 is None else futures_f16
     message = forecast_pb2.PoseForecast(
         avatar_id=forecast.avatar_id,
         based_on_sequence=forecast.based_on_sequence,
         based_on_timestamp_us=forecast.based_on_timestamp_us,
         step_us=forecast.step_us,
-        futures=tensor_to_message(forecast.futures_m, encoding),
+        futures=tensor_to_message(rounded if encoding is Encoding.FLOAT16 else forecast.futures_m, encoding),
         probabilities=forecast.probabilities.tolist(),
         spread=tensor_to_message(forecast.spread_m, encoding),
         mode_ids=forecast.mode_ids,
@@ -36,6 +42,8 @@ def forecast_to_message(forecast: Forecast, encoding: Encoding) -> forecast_pb2.
             batch_size=forecast.timing.batch_size,
         ),
         degraded=forecast.degraded,
+        forecast_rate_hz=forecast.forecast_rate_hz,
+        filled_share=forecast.filled_share,
     )
     if forecast.roots_m is not None:
         message.roots.CopyFrom(tensor_to_message(forecast.roots_m, Encoding.FLOAT32))
@@ -87,6 +95,8 @@ def forecast_from_message(message: forecast_pb2.PoseForecast) -> Forecast:
             batch_size=message.timing.batch_size,
         ),
         degraded=message.degraded,
+        forecast_rate_hz=message.forecast_rate_hz,
+        filled_share=message.filled_share,
     )
 
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 from bridge.errors import InvalidInput, MalformedMessage
 from bridge.wire.codec.tensors import encoding_from_wire, encoding_to_wire
 from bridge.wire.generated.posebridge.v1 import forecast_pb2, pose_pb2
-from bridge.wire.values import ModelInfo, SessionAccepted, SessionConfig, require_protocol_version
+from bridge.wire.values import (
+    AvatarConfig,
+    Encoding,
+    FrameSaving,
+    ModelInfo,
+    SessionAccepted,
+    SessionConfig,
+    require_protocol_version,
+)
 
+_AVATAR_NUMBERS = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "deadline_ms")
 _WITH_DEFAULT = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "deadline_ms", "visibility_threshold")
 
 
 def config_to_message(config: SessionConfig) -> forecast_pb2.SessionConfig:
     """Return the message of a config, every field explicit, unchecked: `SessionConfig.validated` checks."""
+    saving = None
+    if config.frame_saving is not None:
+        saving = forecast_pb2.FrameSaving(max_silence_ms=config.frame_saving.max_silence_ms)
     return forecast_pb2.SessionConfig(
         protocol_version=config.protocol_version,
         client_name=config.client_name,
@@ -24,6 +36,7 @@ def config_to_message(config: SessionConfig) -> forecast_pb2.SessionConfig:
         deadline_ms=config.deadline_ms,
         seed=config.seed,
         visibility_threshold=config.visibility_threshold,
+        frame_saving=saving,
     )
 
 
@@ -35,11 +48,11 @@ def config_from_message(message: forecast_pb2.SessionConfig) -> SessionConfig:
     """
     require_protocol_version(message.protocol_version, speaker="client")
     given = {name: getattr(message, name) for name in _WITH_DEFAULT if message.HasField(name)}
-    if message.encoding != pose_pb2.DATA_TYPE_UNSPECIFIED:
-        encoding = encoding_from_wire(message.encoding)
-        if encoding is None:
-            raise InvalidInput(f"is {message.encoding}", field="config.encoding", expected="float16 (1) or float32 (2)")
+    if (encoding := _encoding_from_message(message.encoding, "config.encoding")) is not None:
         given["encoding"] = encoding
+    if message.HasField("frame_saving"):
+        asked = message.frame_saving
+        given["frame_saving"] = FrameSaving(asked.max_silence_ms) if asked.HasField("max_silence_ms") else FrameSaving()
     return SessionConfig(
         protocol_version=message.protocol_version,
         client_name=message.client_name,
@@ -47,6 +60,37 @@ def config_from_message(message: forecast_pb2.SessionConfig) -> SessionConfig:
         seed=message.seed,
         **given,
     ).validated()
+
+
+def avatar_config_to_message(config: AvatarConfig) -> forecast_pb2.AvatarConfig:
+    """Return the message of an avatar's settings, absent where they are the session's; unchecked."""
+    return forecast_pb2.AvatarConfig(
+        avatar_id=config.avatar_id,
+        forecast_rate_hz=config.forecast_rate_hz,
+        horizon_ms=config.horizon_ms,
+        samples=config.samples,
+        futures=config.futures,
+        encoding=None if config.encoding is None else encoding_to_wire(config.encoding),
+        deadline_ms=config.deadline_ms,
+    )
+
+
+def avatar_config_from_message(message: forecast_pb2.AvatarConfig) -> AvatarConfig:
+    """Read an avatar's settings; `AvatarConfig.within` checks them.
+
+    Raises:
+        InvalidInput: if the encoding is none we know.
+    """
+    given = {name: getattr(message, name) for name in _AVATAR_NUMBERS if message.HasField(name)}
+    encoding = _encoding_from_message(message.encoding, "avatar_config.encoding")
+    return AvatarConfig(message.avatar_id, encoding=encoding, **given)
+
+
+def avatar_accepted_to_message(avatar_id: str, config: SessionConfig) -> forecast_pb2.AvatarConfig:
+    """Return what is in force for an avatar, every field filled in."""
+    return avatar_config_to_message(
+        AvatarConfig(avatar_id, encoding=config.encoding, **{name: getattr(config, name) for name in _AVATAR_NUMBERS})
+    )
 
 
 def accepted_to_message(accepted: SessionAccepted) -> forecast_pb2.SessionAccepted:
@@ -125,3 +169,13 @@ def model_info_from_message(message: forecast_pb2.GetModelInfoResponse) -> Model
         weights_id=message.weights_id,
         device=message.device,
     )
+
+
+def _encoding_from_message(value: int, field: str) -> Encoding | None:
+    """Read an encoding, None for "not given"."""
+    if value == pose_pb2.DATA_TYPE_UNSPECIFIED:
+        return None
+    encoding = encoding_from_wire(value)
+    if encoding is None:
+        raise InvalidInput(f"is {value}", field=field, expected="float16 (1) or float32 (2)")
+    return encoding

@@ -7,20 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ClientEnvelope(_message.Message):
-    __slots__ = ("request_id", "stream", "forecast", "get_model_info", "goodbye", "heartbeat")
+    __slots__ = ("request_id", "stream", "forecast", "get_model_info", "goodbye", "heartbeat", "token")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     FORECAST_FIELD_NUMBER: _ClassVar[int]
     GET_MODEL_INFO_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     stream: _forecast_pb2.StreamForecastsRequest
     forecast: _forecast_pb2.ForecastRequest
     get_model_info: _forecast_pb2.GetModelInfoRequest
     goodbye: Goodbye
     heartbeat: Heartbeat
-    def __init__(self, request_id: _Optional[int] = ..., stream: _Optional[_Union[_forecast_pb2.StreamForecastsRequest, _Mapping]] = ..., forecast: _Optional[_Union[_forecast_pb2.ForecastRequest, _Mapping]] = ..., get_model_info: _Optional[_Union[_forecast_pb2.GetModelInfoRequest, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+    token: str
+    def __init__(self, request_id: _Optional[int] = ..., stream: _Optional[_Union[_forecast_pb2.StreamForecastsRequest, _Mapping]] = ..., forecast: _Optional[_Union[_forecast_pb2.ForecastRequest, _Mapping]] = ..., get_model_info: _Optional[_Union[_forecast_pb2.GetModelInfoRequest, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., token: _Optional[str] = ...) -> None: ...
 
 class ServerEnvelope(_message.Message):
     __slots__ = ("request_id", "stream", "forecast", "get_model_info", "error", "heartbeat")

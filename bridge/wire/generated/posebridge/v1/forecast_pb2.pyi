@@ -20,6 +20,8 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_CODE_MALFORMED: _ClassVar[ErrorCode]
     ERROR_CODE_INTERNAL: _ClassVar[ErrorCode]
     ERROR_CODE_DEADLINE_EXCEEDED: _ClassVar[ErrorCode]
+    ERROR_CODE_UNAUTHENTICATED: _ClassVar[ErrorCode]
+    ERROR_CODE_PERMISSION_DENIED: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_ARGUMENT: ErrorCode
 ERROR_CODE_FAILED_PRECONDITION: ErrorCode
@@ -30,9 +32,11 @@ ERROR_CODE_UNAVAILABLE: ErrorCode
 ERROR_CODE_MALFORMED: ErrorCode
 ERROR_CODE_INTERNAL: ErrorCode
 ERROR_CODE_DEADLINE_EXCEEDED: ErrorCode
+ERROR_CODE_UNAUTHENTICATED: ErrorCode
+ERROR_CODE_PERMISSION_DENIED: ErrorCode
 
 class SessionConfig(_message.Message):
-    __slots__ = ("protocol_version", "client_name", "layout_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms", "seed", "visibility_threshold")
+    __slots__ = ("protocol_version", "client_name", "layout_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms", "seed", "visibility_threshold", "frame_saving")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +48,7 @@ class SessionConfig(_message.Message):
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     VISIBILITY_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    FRAME_SAVING_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     client_name: str
     layout_id: str
@@ -55,7 +60,52 @@ class SessionConfig(_message.Message):
     deadline_ms: int
     seed: int
     visibility_threshold: float
-    def __init__(self, protocol_version: _Optional[int] = ..., client_name: _Optional[str] = ..., layout_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ..., seed: _Optional[int] = ..., visibility_threshold: _Optional[float] = ...) -> None: ...
+    frame_saving: FrameSaving
+    def __init__(self, protocol_version: _Optional[int] = ..., client_name: _Optional[str] = ..., layout_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ..., seed: _Optional[int] = ..., visibility_threshold: _Optional[float] = ..., frame_saving: _Optional[_Union[FrameSaving, _Mapping]] = ...) -> None: ...
+
+class FrameSaving(_message.Message):
+    __slots__ = ("max_silence_ms",)
+    MAX_SILENCE_MS_FIELD_NUMBER: _ClassVar[int]
+    max_silence_ms: int
+    def __init__(self, max_silence_ms: _Optional[int] = ...) -> None: ...
+
+class AvatarConfig(_message.Message):
+    __slots__ = ("avatar_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms")
+    AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_MS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    FUTURES_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    avatar_id: str
+    forecast_rate_hz: float
+    horizon_ms: int
+    samples: int
+    futures: int
+    encoding: _pose_pb2.DataType
+    deadline_ms: int
+    def __init__(self, avatar_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class ClockPing(_message.Message):
+    __slots__ = ("client_time_us",)
+    CLIENT_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    client_time_us: int
+    def __init__(self, client_time_us: _Optional[int] = ...) -> None: ...
+
+class ClockPong(_message.Message):
+    __slots__ = ("client_time_us", "server_received_us", "server_sent_us", "capture_offset_us", "capture_drift_ppm")
+    CLIENT_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    SERVER_RECEIVED_US_FIELD_NUMBER: _ClassVar[int]
+    SERVER_SENT_US_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_OFFSET_US_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_DRIFT_PPM_FIELD_NUMBER: _ClassVar[int]
+    client_time_us: int
+    server_received_us: int
+    server_sent_us: int
+    capture_offset_us: int
+    capture_drift_ppm: float
+    def __init__(self, client_time_us: _Optional[int] = ..., server_received_us: _Optional[int] = ..., server_sent_us: _Optional[int] = ..., capture_offset_us: _Optional[int] = ..., capture_drift_ppm: _Optional[float] = ...) -> None: ...
 
 class ForecastRequest(_message.Message):
     __slots__ = ("config", "frames")
@@ -78,26 +128,34 @@ class FrameBatch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[_pose_pb2.PoseFrame, _Mapping]]] = ...) -> None: ...
 
 class StreamForecastsRequest(_message.Message):
-    __slots__ = ("config", "frame", "frames")
+    __slots__ = ("config", "frame", "frames", "avatar_config", "clock_ping")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    AVATAR_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_PING_FIELD_NUMBER: _ClassVar[int]
     config: SessionConfig
     frame: _pose_pb2.PoseFrame
     frames: FrameBatch
-    def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., frame: _Optional[_Union[_pose_pb2.PoseFrame, _Mapping]] = ..., frames: _Optional[_Union[FrameBatch, _Mapping]] = ...) -> None: ...
+    avatar_config: AvatarConfig
+    clock_ping: ClockPing
+    def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., frame: _Optional[_Union[_pose_pb2.PoseFrame, _Mapping]] = ..., frames: _Optional[_Union[FrameBatch, _Mapping]] = ..., avatar_config: _Optional[_Union[AvatarConfig, _Mapping]] = ..., clock_ping: _Optional[_Union[ClockPing, _Mapping]] = ...) -> None: ...
 
 class StreamForecastsResponse(_message.Message):
-    __slots__ = ("accepted", "forecast", "frame_error", "draining")
+    __slots__ = ("accepted", "forecast", "frame_error", "draining", "avatar_accepted", "clock_pong")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     FORECAST_FIELD_NUMBER: _ClassVar[int]
     FRAME_ERROR_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    AVATAR_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_PONG_FIELD_NUMBER: _ClassVar[int]
     accepted: SessionAccepted
     forecast: PoseForecast
     frame_error: FrameError
     draining: Draining
-    def __init__(self, accepted: _Optional[_Union[SessionAccepted, _Mapping]] = ..., forecast: _Optional[_Union[PoseForecast, _Mapping]] = ..., frame_error: _Optional[_Union[FrameError, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
+    avatar_accepted: AvatarConfig
+    clock_pong: ClockPong
+    def __init__(self, accepted: _Optional[_Union[SessionAccepted, _Mapping]] = ..., forecast: _Optional[_Union[PoseForecast, _Mapping]] = ..., frame_error: _Optional[_Union[FrameError, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., avatar_accepted: _Optional[_Union[AvatarConfig, _Mapping]] = ..., clock_pong: _Optional[_Union[ClockPong, _Mapping]] = ...) -> None: ...
 
 class SessionAccepted(_message.Message):
     __slots__ = ("config", "protocol_version", "server_version", "session_id", "context_frames", "rate_hz")
@@ -116,7 +174,7 @@ class SessionAccepted(_message.Message):
     def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., protocol_version: _Optional[int] = ..., server_version: _Optional[str] = ..., session_id: _Optional[str] = ..., context_frames: _Optional[int] = ..., rate_hz: _Optional[float] = ...) -> None: ...
 
 class PoseForecast(_message.Message):
-    __slots__ = ("avatar_id", "based_on_sequence", "based_on_timestamp_us", "step_us", "futures", "roots", "probabilities", "spread", "mode_ids", "unobserved_landmarks", "bridged_share", "samples", "acceptance_rate", "timing", "degraded")
+    __slots__ = ("avatar_id", "based_on_sequence", "based_on_timestamp_us", "step_us", "futures", "roots", "probabilities", "spread", "mode_ids", "unobserved_landmarks", "bridged_share", "samples", "acceptance_rate", "timing", "degraded", "forecast_rate_hz", "filled_share")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     BASED_ON_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BASED_ON_TIMESTAMP_US_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +190,8 @@ class PoseForecast(_message.Message):
     ACCEPTANCE_RATE_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    FILLED_SHARE_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     based_on_sequence: int
     based_on_timestamp_us: int
@@ -147,7 +207,9 @@ class PoseForecast(_message.Message):
     acceptance_rate: float
     timing: Timing
     degraded: bool
-    def __init__(self, avatar_id: _Optional[str] = ..., based_on_sequence: _Optional[int] = ..., based_on_timestamp_us: _Optional[int] = ..., step_us: _Optional[int] = ..., futures: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., roots: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., probabilities: _Optional[_Iterable[float]] = ..., spread: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., mode_ids: _Optional[_Iterable[int]] = ..., unobserved_landmarks: _Optional[_Iterable[int]] = ..., bridged_share: _Optional[float] = ..., samples: _Optional[int] = ..., acceptance_rate: _Optional[float] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., degraded: _Optional[bool] = ...) -> None: ...
+    forecast_rate_hz: float
+    filled_share: float
+    def __init__(self, avatar_id: _Optional[str] = ..., based_on_sequence: _Optional[int] = ..., based_on_timestamp_us: _Optional[int] = ..., step_us: _Optional[int] = ..., futures: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., roots: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., probabilities: _Optional[_Iterable[float]] = ..., spread: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., mode_ids: _Optional[_Iterable[int]] = ..., unobserved_landmarks: _Optional[_Iterable[int]] = ..., bridged_share: _Optional[float] = ..., samples: _Optional[int] = ..., acceptance_rate: _Optional[float] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., degraded: _Optional[bool] = ..., forecast_rate_hz: _Optional[float] = ..., filled_share: _Optional[float] = ...) -> None: ...
 
 class Timing(_message.Message):
     __slots__ = ("queue_us", "compute_us", "age_us", "batch_size")
@@ -162,26 +224,30 @@ class Timing(_message.Message):
     def __init__(self, queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., age_us: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
-    __slots__ = ("code", "field", "problem", "expected")
+    __slots__ = ("code", "field", "problem", "expected", "retry_after_ms")
     CODE_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     code: ErrorCode
     field: str
     problem: str
     expected: str
-    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., field: _Optional[str] = ..., problem: _Optional[str] = ..., expected: _Optional[str] = ...) -> None: ...
+    retry_after_ms: int
+    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., field: _Optional[str] = ..., problem: _Optional[str] = ..., expected: _Optional[str] = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
 
 class FrameError(_message.Message):
-    __slots__ = ("avatar_id", "sequence", "error")
+    __slots__ = ("avatar_id", "sequence", "error", "frame_kept")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    FRAME_KEPT_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     sequence: int
     error: ErrorDetail
-    def __init__(self, avatar_id: _Optional[str] = ..., sequence: _Optional[int] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ...) -> None: ...
+    frame_kept: bool
+    def __init__(self, avatar_id: _Optional[str] = ..., sequence: _Optional[int] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., frame_kept: _Optional[bool] = ...) -> None: ...
 
 class Draining(_message.Message):
     __slots__ = ("grace_ms",)

@@ -1,0 +1,45 @@
+"""What a forecast is once it is made: numpy arrays only, for those who use forecasts and never make one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastResult:
+    """A forecast in the sender's world, metres, hip-centred poses.
+
+    Attributes:
+        futures_m: (K, H, J, 3), most probable first.
+        roots_m: (K, H, 3) where the window had a root, else None; float64.
+        probabilities: (K,) adding up to 1.
+        spread_m: (H, J) root mean square distance of the samples from their mean.
+        samples_m: (S, H, J, 3) everything drawn; (0, H, J, 3) if they were not to be kept.
+        acceptance_rate: of the refinement; None without refinement.
+        unobserved_landmarks: never seen in the window.
+        bridged_share: of the window's frames, [0, 1].
+        futures_f16: ``futures_m`` in half precision, from an engine whose library rounds faster than numpy; else None.
+    """
+
+    futures_m: NDArray[np.float32]
+    roots_m: NDArray[np.float64] | None
+    probabilities: NDArray[np.float32]
+    spread_m: NDArray[np.float32]
+    samples_m: NDArray[np.float32]
+    acceptance_rate: float | None
+    unobserved_landmarks: tuple[int, ...]
+    bridged_share: float
+    futures_f16: NDArray[np.float16] | None = None
+
+    def without_samples(self) -> ForecastResult:
+        """The same without the samples, and without holding on to the memory that they are in."""
+        return replace(self, samples_m=np.empty((0, *self.samples_m.shape[1:]), np.float32))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the arrays, bytes."""
+        arrays = (self.futures_m, self.roots_m, self.probabilities, self.spread_m, self.samples_m, self.futures_f16)
+        return sum(array.nbytes for array in arrays if array is not None)
