@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from bridge.cli.bench_saver import bench_saver
+from bridge.cli.bench_serve import bench_serve
 from bridge.errors import InvalidInput
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 
@@ -40,6 +42,10 @@ class Preset(StrEnum):
 @bench.callback()
 def _bench() -> None:
     """Measure the speed of this machine."""
+
+
+bench.command("serve")(bench_serve)
+bench.command("saver")(bench_saver)
 
 
 @bench.command()
