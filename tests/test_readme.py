@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge.config import Settings
 from bridge.engine.local import LocalEngine
-from tests.service_fixtures import RunningServer
-from tests.support import REPOSITORY
+from tests.service_fixtures import RunningServer, command_environment, wait_until
+from tests.support import REPOSITORY, free_port, skip_or_fail
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    running = RunningServer(Settings(grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=LocalEngine.load(threads=1))
+    running = RunningServer(
+        Settings(ops="", grpc="127.0.0.1:0", zmq="tcp://127.0.0.1:0"), engine=LocalEngine.load(threads=1)
+    )
     yield running
     running.stop(grace_ms=0)
 
@@ -46,3 +54,41 @@ def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):
             assert (REPOSITORY / target).exists(), target
+
+
+def test_run_it_for_real_runs_as_written(tmp_path: Path) -> None:
+    """Both terminals of that section, on free ports."""
+    if shutil.which("openssl") is None or shutil.which("curl") is None:
+        skip_or_fail("openssl and curl")
+    section = README.split("## Run it for real", 1)[1]
+    first, second = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)[:2]
+    ports = {port: str(free_port()) for port in ("50551", "50552", "50553")}
+    for port, free in ports.items():
+        first, second = first.replace(port, free), second.replace(port, free)
+    assert "sports2d_demo.npz" in second
+    shutil.copy(REPOSITORY / "bridge/cli/data/sports2d_demo.npz", tmp_path)
+    command = f'pose-bridge() {{ "{sys.executable}" -m bridge.cli "$@"; }}\nset -eo pipefail\n'
+    shell: dict[str, Any] = {"cwd": tmp_path, "env": command_environment(), "text": True, "stdin": subprocess.DEVNULL}
+    *preparation, serve = first.rstrip().rsplit("\n", 1)
+    prepared = subprocess.run(["bash", "-c", command + "\n".join(preparation)], capture_output=True, **shell)
+    assert prepared.returncode == 0, prepared.stderr
+    serve = serve.replace("pose-bridge", f'exec "{sys.executable}" -m bridge.cli', 1)
+    server = subprocess.Popen(["bash", "-c", serve], stderr=subprocess.DEVNULL, **shell)
+    try:
+        wait_until(lambda: _answers(f"http://127.0.0.1:{ports['50553']}/readyz"), patience_s=60.0)
+        done = subprocess.run(["bash", "-c", command + second], capture_output=True, **shell)
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0
+    assert done.returncode == 0, done.stderr
+    assert '{"status":"ready"}' in done.stdout
+    sent = dict(re.findall(r'forecasts_sent_total{transport="(\w+)"} (\d+)', done.stdout))
+    assert min(int(count) for count in sent.values()) > 50, sent
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

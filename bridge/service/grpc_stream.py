@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -17,6 +18,9 @@ from bridge.wire.codec import parse_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 
 TRANSPORT = "grpc"
+_LONG_S = 0.002
+_PAUSE = 0.5
+"""After a message that took longer to take in, its client waits for this share of that time: others have theirs."""
 
 
 class Wakeups:
@@ -135,8 +139,12 @@ class ForecastStream:
             except BridgeError as error:
                 session.report(error)
                 continue
+            began_s = time.perf_counter()
             session.take_in(request)
             self._submissions.note(session)
+            took_s = time.perf_counter() - began_s
+            if took_s > _LONG_S:
+                await asyncio.sleep(_PAUSE * took_s)
         session.finish()
 
     async def _write(self, session: Session) -> None:

@@ -32,7 +32,10 @@ _SEND_QUEUE_MESSAGES = 64
 """Messages that libzmq holds for one client that does not read; what is newer waits in the session's outbox."""
 _RECEIVE_QUEUE_MESSAGES = 128
 """Messages that libzmq holds from one client that sends faster than they are looked at; then that client must wait."""
-_RECEIVED_IN_A_ROW = 256
+_RECEIVED_IN_A_ROW = 1024
+"""Much, so that a front that falls behind catches up: of piled up frames only each avatar's newest is forecast from."""
+_RECEIVE_TURN_S = 0.02
+"""After so long what waits to be sent has its turn: a large message takes as long as hundreds of small ones."""
 _RETRY_MS = 5
 _LINGER_MS = 200
 _CHECK_S = 1.0
@@ -187,7 +190,10 @@ class ZmqFront:
     def _receive(self) -> None:
         """Take in what has come, up to a bound; what it makes due is submitted together, the newest of each avatar."""
         touched: dict[Session, None] = {}
+        turn_ends_s = time.monotonic() + _RECEIVE_TURN_S
         for _ in range(_RECEIVED_IN_A_ROW):
+            if time.monotonic() >= turn_ends_s:
+                break
             try:
                 identity, *parts = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:

@@ -81,6 +81,8 @@ class Roster:
         config = own.within(self._config)
         config.require_reply_fits(joints=self._info.layout.joints, rate_hz=self._info.rate_hz, called="avatar_config")
         if own.avatar_id not in self._configs and len(self._configs) >= limits.MAX_AVATARS_PER_SESSION:
+            self._forget_settings_of_the_absent()
+        if own.avatar_id not in self._configs and len(self._configs) >= limits.MAX_AVATARS_PER_SESSION:
             raise ResourceExhausted(
                 f"{len(self._configs)} avatars have settings of their own",
                 field="avatar_config.avatar_id",
@@ -113,6 +115,10 @@ class Roster:
     def close(self) -> None:
         """Give every place back."""
         self._give_back(len(self._avatars))
+
+    def _forget_settings_of_the_absent(self) -> None:
+        """Settings may come before their avatar; when there are too many, those of avatars that are not here go."""
+        self._configs = {name: config for name, config in self._configs.items() if name in self._avatars}
 
     def _welcome(self, avatar_id: str, now_s: float) -> Avatar:
         if len(self._avatars) >= limits.MAX_AVATARS_PER_SESSION:

@@ -121,9 +121,21 @@ def test_wrong_settings_of_an_avatar_are_refused_and_change_nothing(own: AvatarC
     assert avatar.config == CONFIG
 
 
-def test_settings_for_avatars_that_never_come_are_bounded() -> None:
+def test_settings_of_avatars_that_are_not_there_give_way_when_there_are_too_many() -> None:
+    people = roster()
+    people.avatar("here", 0.0)
+    people.configure(AvatarConfig("here", samples=8))
+    for index in range(limits.MAX_AVATARS_PER_SESSION):
+        people.configure(AvatarConfig(f"a{index}", samples=16))
+    assert people.avatar("here", 0.0).config.samples == 8
+    assert people.avatar(f"a{limits.MAX_AVATARS_PER_SESSION - 1}", 0.0).config.samples == 16
+    assert people.avatar("a0", 0.0).config.samples == CONFIG.samples  # gave way
+
+
+def test_settings_are_bounded_by_the_avatars_of_a_session() -> None:
     people = roster()
     for index in range(limits.MAX_AVATARS_PER_SESSION):
+        people.avatar(f"a{index}", 0.0)
         people.configure(AvatarConfig(f"a{index}", samples=8))
     with pytest.raises(ResourceExhausted):
         people.configure(AvatarConfig("one-more", samples=8))

@@ -17,6 +17,10 @@ AVATARS_PER_SESSION = 8
 MOST_SESSIONS = 64
 
 
+TAIL_S = 0.5
+"""The load goes on for so long: what was left out is told by an avatar's next forecast."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """What all loads of an invocation have in common.
@@ -95,7 +99,7 @@ def measure(target: Target, load: LoadOptions, avatars: int, *, seconds: float |
 def run_avatars(target: Target, load: LoadOptions, avatars: int, *, seconds: float | None = None) -> RunLog:
     """Run the load of `measure`; return what was noted."""
     sessions = load.sessions_of(avatars)
-    end_s = target.warmup_s + (seconds or load.seconds)
+    end_s = target.warmup_s + (seconds or load.seconds) + TAIL_S
     plan = plan_load(avatars=avatars, sessions=sessions, hz=load.hz, seconds=end_s, batched=load.batched)
     return run_load(
         target,
@@ -107,9 +111,14 @@ def run_avatars(target: Target, load: LoadOptions, avatars: int, *, seconds: flo
     )
 
 
+def measured_until_s(log: RunLog) -> float:
+    """When the time that counts ends; the load goes on for `TAIL_S`."""
+    return log.plan.seconds - TAIL_S
+
+
 def measurement_of(log: RunLog, load: LoadOptions, from_s: float) -> Measurement:
-    """Return what a run says about the time from ``from_s`` to its end."""
-    end_s = log.plan.seconds
+    """Return what a run says about the time from ``from_s`` to `measured_until_s`."""
+    end_s = measured_until_s(log)
     counted = figures(log.journals, from_s, end_s)
     moments = log.between(from_s, end_s + 0.1)
     return Measurement(

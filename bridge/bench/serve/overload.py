@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.bench.serve.figures import Figures, figures, per_second, recovered_s, troubles
-from bridge.bench.serve.measure import LoadOptions
+from bridge.bench.serve.measure import TAIL_S, LoadOptions
 from bridge.bench.serve.run import run_load
 from bridge.bench.serve.schedule import Surge, plan_load
 from bridge.bench.serve.target import Target
@@ -55,7 +55,9 @@ def overload(target: Target, load: LoadOptions, *, capacity: int, factor: float)
     over_s = end_s + max(load.seconds, _LEAST_AFTER_S)
     sessions = load.sessions_of(easy)
     surge = Surge(heavy - easy, begin_s, end_s)
-    plan = plan_load(avatars=easy, sessions=sessions, hz=load.hz, seconds=over_s, batched=load.batched, surges=(surge,))
+    plan = plan_load(
+        avatars=easy, sessions=sessions, hz=load.hz, seconds=over_s + TAIL_S, batched=load.batched, surges=(surge,)
+    )
     log = run_load(
         target,
         load.transport,
@@ -75,7 +77,7 @@ def overload(target: Target, load: LoadOptions, *, capacity: int, factor: float)
         easy_avatars=easy,
         overload_avatars=heavy,
         before=figures(log.journals, target.warmup_s, begin_s),
-        during=figures(log.journals, begin_s + filling_s, end_s),
+        during=figures(log.journals, begin_s + filling_s, end_s - TAIL_S),
         after=figures(log.journals, min(settled_s, over_s - 1.0), over_s),
         recovery_s=recovery,
         rss_before_mb=rss_mb(begin_s - 0.6, begin_s + 0.1),

@@ -11,7 +11,7 @@ import numpy as np
 
 from bridge.bench.serve.children import child
 from bridge.bench.serve.figures import batch_sizes
-from bridge.bench.serve.measure import LoadOptions, Measurement, measurement_of, run_avatars
+from bridge.bench.serve.measure import LoadOptions, Measurement, measured_until_s, measurement_of, run_avatars
 from bridge.bench.serve.target import ServiceOptions, running_service
 from bridge.errors import Unavailable
 
@@ -60,7 +60,7 @@ def saturate(options: ServiceOptions, load: LoadOptions) -> Saturation:
     with running_service(options, load.pinning.server) as target:
         log = run_avatars(target, load, max(2, ceil(ASKED_SHARE * best / load.hz)))
         seen = measurement_of(log, load, target.warmup_s)
-        served = batch_sizes(log.journals, target.warmup_s, log.plan.seconds)
+        served = batch_sizes(log.journals, target.warmup_s, measured_until_s(log))
     if not served:
         raise Unavailable("the service gave no forecast at all", field="saturate")
     common = sorted(served, key=lambda size: -served[size])[:_MOST_SIZES]
