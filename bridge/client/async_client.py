@@ -15,7 +15,7 @@ from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.errors import DeadlineExceeded
 from bridge.frames import Frame
-from bridge.wire.values import Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
+from bridge.wire.values import AvatarConfig, Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
 
 
 class AsyncClient:
@@ -70,6 +70,10 @@ class AsyncClient:
     def send(self, frame: Frame) -> bool:
         """Hand a frame over; never waits. See `bridge.client.Client.send`."""
         return self._core.send(frame)
+
+    def configure(self, config: AvatarConfig) -> None:
+        """Give one avatar settings of its own; never waits. See `bridge.client.Client.configure`."""
+        self._core.configure(config)
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first; never waits."""

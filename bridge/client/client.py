@@ -13,7 +13,7 @@ from bridge.client.saver import FrameSaver
 from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.frames import Frame
-from bridge.wire.values import Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
+from bridge.wire.values import AvatarConfig, Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
 
 
 class Client:
@@ -83,6 +83,18 @@ class Client:
             VersionMismatch, NotFound, InvalidInput: if the server refused the session.
         """
         return self._core.send(frame)
+
+    def configure(self, config: AvatarConfig) -> None:
+        """Give one avatar a rate, horizon, samples, futures, encoding or deadline of its own; never waits.
+
+        May be called before its first frame and any time after; replaces what was given before. It holds after a
+        reconnect too.
+
+        Raises:
+            InvalidInput: if a field is wrong; ``field`` says which, as ``avatar_config.<name>``.
+            FailedPrecondition: after `close`.
+        """
+        self._core.configure(config)
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first; never waits."""

@@ -27,6 +27,7 @@ from bridge.frames import Frame
 from bridge.skeleton import get_layout, layout_ids
 from bridge.wire.codec import (
     accepted_from_message,
+    avatar_config_to_message,
     checked_frame,
     config_to_message,
     forecast_from_message,
@@ -34,7 +35,7 @@ from bridge.wire.codec import (
     frame_to_message,
 )
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
-from bridge.wire.values import Forecast, FrameFault, SessionAccepted, SessionConfig
+from bridge.wire.values import AvatarConfig, Forecast, FrameFault, SessionAccepted, SessionConfig
 
 _FINAL_REFUSALS = (InvalidInput, NotFound, VersionMismatch, Unauthenticated, PermissionDenied)
 """Answers to a config that will not change by asking again."""
@@ -109,6 +110,21 @@ class ClientCore:
             self._changed.notify_all()
         self.on_outgoing()
         return True
+
+    def configure(self, config: AvatarConfig) -> None:
+        """Give an avatar settings of its own, in this session and in those after a reconnect; never waits.
+
+        Raises:
+            InvalidInput: if a field is wrong; ``field`` says which, as ``avatar_config.<name>``.
+            FailedPrecondition: after `close`.
+            BridgeError: the server's, if it refused the session for good.
+        """
+        config.within(self.config)
+        with self._changed:
+            self._require_usable()
+            self._outgoing.configure(avatar_config_to_message(config))
+            self._changed.notify_all()
+        self.on_outgoing()
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar, None before the first."""

@@ -50,6 +50,8 @@ class Outgoing:
 
     def __init__(self) -> None:
         self._trails: dict[str, _Trail] = {}
+        self._configs: dict[str, forecast_pb2.AvatarConfig] = {}
+        self._unsent_configs: dict[str, forecast_pb2.AvatarConfig] = {}
         self.sent = 0
         self.resent = 0
         self.dropped = 0
@@ -66,8 +68,19 @@ class Outgoing:
         trail.unsent += 1
         self.dropped += trail.forget_before(now_s - RESEND_S, MAX_KEPT_FRAMES)
 
+    def configure(self, message: forecast_pb2.AvatarConfig) -> None:
+        """Take the settings of an avatar that are to be sent, to every new session too; beyond 1024 the oldest go."""
+        self._configs.pop(message.avatar_id, None)
+        self._configs[message.avatar_id] = message
+        self._unsent_configs[message.avatar_id] = message
+        if len(self._configs) > limits.MAX_AVATARS_PER_SESSION:
+            oldest = next(iter(self._configs))
+            del self._configs[oldest]
+            self._unsent_configs.pop(oldest, None)
+
     def rewind(self, now_s: float) -> None:
-        """A new session knows nothing: everything recent is to be sent (again)."""
+        """A new session knows nothing: all settings and everything recent are to be sent (again)."""
+        self._unsent_configs = dict(self._configs)
         for trail in self._trails.values():
             self.dropped += trail.forget_before(now_s - RESEND_S, MAX_KEPT_FRAMES)
             trail.unsent = len(trail.frames)
@@ -76,11 +89,12 @@ class Outgoing:
     @property
     def waiting(self) -> bool:
         """Whether there is anything to send."""
-        return any(trail.unsent for trail in self._trails.values())
+        return bool(self._unsent_configs) or any(trail.unsent for trail in self._trails.values())
 
     def take(self) -> list[forecast_pb2.StreamForecastsRequest]:
         """Return messages with everything that is to be sent, avatar by avatar in order, and count it as sent."""
-        requests: list[forecast_pb2.StreamForecastsRequest] = []
+        configs, self._unsent_configs = self._unsent_configs, {}
+        requests = [forecast_pb2.StreamForecastsRequest(avatar_config=config) for config in configs.values()]
         batch: list[pose_pb2.PoseFrame] = []
         batch_bytes = 0
         for trail in self._trails.values():

@@ -38,9 +38,10 @@ _REFUSAL_RETRY_MS = 500
 class Session:
     """The avatars of one client.
 
-    A transport calls `handle` for every message that comes in; when ``wake`` is called (from any thread) it sends what
-    `next_item` and `encode` give until there is nothing left, then looks at `finished`. The thread that owns the
-    transport makes all these calls; outcomes come in on the dispatcher's threads; `drain` may come from any.
+    A transport calls `take_in` for every message that comes in, and `collect` when it has read what there was. When
+    ``wake`` is called (from any thread) it sends what `next_item` and `encode` give, says so by `note_sent` or returns
+    it by `put_back`, until there is nothing left, then looks at `finished`. The thread that owns the transport makes
+    all these calls; outcomes come in on the dispatcher's threads; `drain` may come from any.
 
     Args:
         session_id: unique, for logs and the dispatcher.

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.client import Client, ConnectionState, connect
 from bridge.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound, Unavailable, VersionMismatch
-from bridge.wire.values import Forecast
+from bridge.wire.values import AvatarConfig, Forecast
 from tests.client.helpers import CONFIG, frame, frames, wait_until
 from tests.service_fixtures import PATIENCE_S, RunningServer
 from tests.support import free_port
@@ -140,3 +140,31 @@ def test_a_draining_server_is_left_and_the_client_keeps_trying(server: RunningSe
         wait_until(lambda: client.stats().state is ConnectionState.CONNECTING, "the end of the session")
         client.send(frame(9))
         assert client.latest("a") is not None
+
+
+def test_an_avatar_has_settings_of_its_own_also_after_a_reconnect(server: RunningServer, address: str) -> None:
+    with connect(address, config=CONFIG) as client:
+        client.configure(AvatarConfig("large", samples=6, futures=3))
+        for index in range(9):
+            for name in ("large", "usual"):
+                client.send(frame(index, name))
+        wait_until(lambda: client.latest("large") is not None and client.latest("usual") is not None, "forecasts")
+        large, usual = client.latest("large"), client.latest("usual")
+        assert large is not None and usual is not None
+        assert (large.samples, len(large.probabilities)) == (6, 3)
+        assert (usual.samples, len(usual.probabilities)) == (CONFIG.samples, CONFIG.futures)
+        (session,) = server.sessions
+        session.drain(0)  # as a server that is about to stop does
+        wait_until(lambda: client.stats().sessions == 2, "a second session")
+        last = large.based_on_sequence
+        client.send(frame(9, "large"))
+        wait_until(lambda: (again := client.latest("large")) is not None and again.based_on_sequence > last, "another")
+        again = client.latest("large")
+        assert again is not None and again.samples == 6
+        assert client.frame_faults() == ()
+
+
+def test_wrong_settings_of_an_avatar_are_typed_at_once(address: str) -> None:
+    with connect(address, config=CONFIG) as client, pytest.raises(InvalidInput) as caught:
+        client.configure(AvatarConfig("a", samples=0))
+    assert caught.value.field == "avatar_config.samples"

@@ -102,3 +102,19 @@ def test_hand_over_time_of_a_frame_is_known_while_it_is_kept() -> None:
     assert outgoing.given_s("a", 7, 9) is None
     assert outgoing.given_s("b", 7, 8) is None
     assert outgoing.newest_timestamp_us("a") == 9
+
+
+def test_settings_of_an_avatar_go_before_frames_once_a_session_and_are_bounded() -> None:
+    outgoing = Outgoing()
+    outgoing.configure(forecast_pb2.AvatarConfig(avatar_id="a", samples=8))
+    outgoing.configure(forecast_pb2.AvatarConfig(avatar_id="a", samples=16))
+    assert outgoing.waiting
+    assert [request.avatar_config.samples for request in outgoing.take()] == [16]
+    assert not outgoing.waiting and outgoing.take() == []
+    outgoing.rewind(0.0)
+    assert [request.avatar_config.samples for request in outgoing.take()] == [16]
+    for index in range(limits.MAX_AVATARS_PER_SESSION):
+        outgoing.configure(forecast_pb2.AvatarConfig(avatar_id=f"b{index}"))
+    outgoing.rewind(0.0)
+    names = [request.avatar_config.avatar_id for request in outgoing.take()]
+    assert len(names) == limits.MAX_AVATARS_PER_SESSION and "a" not in names

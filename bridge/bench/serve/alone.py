@@ -22,7 +22,7 @@ def seconds_per_batch(
 ) -> dict[int, tuple[float, float]]:
     """Return the median time of a batch of each size and the median processor time, repeated for ``seconds`` each."""
     from bridge.bench.workload import standing_windows
-    from bridge.forecaster import Forecaster, select_futures
+    from bridge.forecaster import Forecaster, WindowBatch, select_futures
 
     asked = SessionConfig()
     forecaster = Forecaster.load(weights, device=device, threads=threads)
@@ -31,7 +31,7 @@ def seconds_per_batch(
     for batch in batches:
         windows = standing_windows(forecaster, batch)
 
-        def once(seed: int, windows=windows, batch=batch) -> None:  # type: ignore[no-untyped-def]
+        def once(seed: int, windows: WindowBatch = windows, batch: int = batch) -> None:
             seeds = range(seed * batch, (seed + 1) * batch)
             drawn = forecaster.sample(windows, horizon_frames=horizon_frames, samples=asked.samples, seeds=seeds)
             select_futures(drawn.pose, asked.futures)
