@@ -6,10 +6,14 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from bridge import limits
 from bridge.engine import Completed, EngineRequest
 from bridge.session.avatar import Avatar
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 
+MAX_WAITING_NOTICES = limits.MAX_AVATARS_PER_SESSION + 3
+"""The settings in force of every avatar, the session's, the newest clock's answer, and that the server drains."""
+_CONFIRMED = "avatar_accepted/"
 MAX_WAITING_ERRORS = 256
 """Frame errors that wait for a slow reader; beyond that the oldest is forgotten."""
 
@@ -67,9 +71,15 @@ class Outbox:
             return sum(ready.completed.result.nbytes + ready.request.snapshot.rows.nbytes for ready in waiting)
 
     def put_notice(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
-        """Add a message that goes before everything else; a newer one of its kind (and avatar) takes its place."""
+        """Add a message that goes before everything else; a newer one of its kind (and avatar) takes its place.
+
+        Of more than `MAX_WAITING_NOTICES` the oldest that confirms an avatar's settings is forgotten.
+        """
         with self._lock:
             self._notices[_kind(message)] = message
+            if len(self._notices) > MAX_WAITING_NOTICES:
+                # Only avatars' settings can be so many: the oldest confirm what a client that does not read forgot.
+                del self._notices[next(kind for kind in self._notices if kind.startswith(_CONFIRMED))]
             return self._wake()
 
     def put_error(self, message: forecast_pb2.StreamForecastsResponse) -> bool:

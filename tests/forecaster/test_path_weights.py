@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -164,7 +165,8 @@ def test_a_forecast_reports_its_diagnostics_when_asked(refinement: Refinement) -
         assert ((rates > 0.3) & (rates < 1.0)).all()
     unasked = forecaster.sample(batch, horizon_frames=7, samples=32, seeds=[1, 2], refinement=refinement)
     assert unasked.diagnostics is None
-    assert unasked.pose.tobytes() == made.pose.tobytes()
+    # Windows drawn in one part or in several are the same to float rounding, which differs from processor to processor.
+    np.testing.assert_allclose(unasked.pose, made.pose, atol=1e-5)
 
 
 def test_plain_flow_has_no_acceptance_and_weights_of_one() -> None:

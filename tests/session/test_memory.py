@@ -18,7 +18,7 @@ from bridge.engine.null import NullEngine
 from bridge.errors import BridgeError
 from bridge.forecaster.results import ForecastResult
 from bridge.session import Session, SessionRegistry
-from bridge.session.outbox import MAX_WAITING_ERRORS, ReadyForecast
+from bridge.session.outbox import MAX_WAITING_ERRORS, MAX_WAITING_NOTICES, ReadyForecast
 from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.wire.generated.posebridge.v1 import forecast_pb2, pose_pb2
 from tests.service_fixtures import config_message, frame_message, wait_until
@@ -182,8 +182,7 @@ def test_notices_for_a_reader_that_never_reads(dispatcher: Dispatcher) -> None:
         session.handle(forecast_pb2.StreamForecastsRequest(avatar_config=config))
         ping = forecast_pb2.ClockPing(client_time_us=number)
         session.handle(forecast_pb2.StreamForecastsRequest(clock_ping=ping))
-    notices = limits.MAX_AVATARS_PER_SESSION + 2  # one a configured avatar, the pong, and that the session is accepted
-    assert session.waiting <= notices + MAX_WAITING_ERRORS
+    assert session.waiting <= MAX_WAITING_NOTICES + MAX_WAITING_ERRORS
 
 
 def test_nothing_is_left_of_a_session_that_is_closed(dispatcher: Dispatcher) -> None:
