@@ -241,7 +241,7 @@ class TwoWayClock:
             sum_xy += weight * x * offset_us
         sum_xx += _USUAL_DRIFT**-2
         spread = total * sum_xx - sum_x * sum_x
-        # Round trips of days weigh nothing, in floating point not even together: then the drift stays as likely as none.
+        # Round trips of days weigh nothing, in floating point not even together: then the drift counts as none.
         self._slope = (total * sum_xy - sum_x * sum_y) / spread if spread > 0.0 else 0.0
         self._level_us = (sum_y - self._slope * sum_x) / total - self._slope * middle_us
 
