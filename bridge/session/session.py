@@ -191,9 +191,10 @@ class Session:
         self._roster.sweep(arrived_s)
         self._frames += len(messages)
         self._telemetry.frames += len(messages)
+        due_now: set[str] = set()
         for message in messages:
             try:
-                self._add_frame(message, arrived_s)
+                self._add_frame(message, arrived_s, due_now)
             except BridgeError as error:
                 self.report(error, avatar_id=message.avatar_id, sequence=message.sequence)
             except Exception as error:  # our fault: it costs this frame, not the session
@@ -201,8 +202,12 @@ class Session:
                 fault = InternalError(f"the frame failed ({type(error).__name__}); the server's log has details")
                 self.report(fault, avatar_id=message.avatar_id, sequence=message.sequence)
 
-    def _add_frame(self, message: pose_pb2.PoseFrame, arrived_s: float) -> None:
-        """Take a frame in, and note what it makes due, or what may replace a window that waits."""
+    def _add_frame(self, message: pose_pb2.PoseFrame, arrived_s: float, due_now: set[str]) -> None:
+        """Take a frame in, and note what it makes due, or what may replace a window that waits.
+
+        ``due_now`` are the avatars for which a frame of the same message has made one due: of frames that a client
+        sends together, as after a reconnect, only the newest is to be forecast from, and none is missed.
+        """
         self._grant.take_frame(arrived_s)
         frame = frame_from_message(message, self._dispatcher.info.layout)
         avatar = self._roster.avatar(frame.avatar_id, arrived_s)
@@ -215,8 +220,12 @@ class Session:
             self._clock.add(frame.timestamp_us, round(arrived_s * 1e6))
         if wanted is Due.NOTHING:
             return
-        if wanted is Due.FORECAST and not self._may_have(avatar, frame.sequence, arrived_s):
+        if wanted is Due.FORECAST and frame.avatar_id in due_now:
             wanted = Due.REFRESH
+        elif wanted is Due.FORECAST:
+            due_now.add(frame.avatar_id)
+            if not self._may_have(avatar, frame.sequence, arrived_s):
+                wanted = Due.REFRESH
         is_due = frame.avatar_id in self._due
         if wanted is Due.REFRESH and not (is_due or avatar.pending):
             return
