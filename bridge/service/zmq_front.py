@@ -14,10 +14,19 @@ import structlog
 import zmq
 
 from bridge import limits
-from bridge.errors import BridgeError, InternalError, InvalidInput, MalformedMessage, Unauthenticated, Unavailable
+from bridge.errors import (
+    BridgeError,
+    InternalError,
+    InvalidInput,
+    MalformedMessage,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
 from bridge.service.access import AccessControl, AccessGrant
 from bridge.service.curve import CurveServer, ZapHandler
 from bridge.service.tokens import Scope
+from bridge.service.turns import Turns
 from bridge.service.watch import WatchPublisher
 from bridge.service.zmq_address import bind, require_free
 from bridge.session import Answer, Session, SessionRegistry
@@ -34,8 +43,12 @@ _RECEIVE_QUEUE_MESSAGES = 128
 """Messages that libzmq holds from one client that sends faster than they are looked at; then that client must wait."""
 _RECEIVED_IN_A_ROW = 1024
 """Much, so that a front that falls behind catches up: of piled up frames only each avatar's newest is forecast from."""
-_RECEIVE_TURN_S = 0.02
+_RECEIVE_TURN_S = 0.01
+_HANDLE_TURN_S = 0.02
 """After so long what waits to be sent has its turn: a large message takes as long as hundreds of small ones."""
+_WAITING_BYTES = 2 * limits.MAX_MESSAGE_BYTES
+"""Of one client, taken off the wire and not yet looked at; what it sends beyond that is dropped, and it is told."""
+_REFUSE_EVERY_S = 1.0
 _RETRY_MS = 5
 _LINGER_MS = 200
 _CHECK_S = 1.0
@@ -44,12 +57,13 @@ _HEARTBEAT_MS = 5_000
 _HEARTBEAT_TIMEOUT_MS = 15_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Peer:
-    """A connection that has a session."""
+    """A connection that has a session, and when it was last told that it sends too much."""
 
     session: Session
     grant: AccessGrant
+    refused_s: float = float("-inf")
 
 
 class ZmqFront:
@@ -93,6 +107,7 @@ class ZmqFront:
         self._rung = False
         self._peers: dict[bytes, _Peer] = {}
         self._blocked: set[bytes] = set()
+        self._turns = Turns(_WAITING_BYTES)
 
     def start(self, address: str) -> str:
         """Listen on ``tcp://HOST:PORT`` (port 0: any free one) or ``ipc://PATH``; return the address that is bound.
@@ -167,7 +182,8 @@ class ZmqFront:
         checked_s = time.monotonic()
         try:
             while not self._stopping:
-                events = dict(poller.poll(_RETRY_MS if self._blocked else max(1, int(check_s * 1000))))
+                patience_ms = _RETRY_MS if self._blocked else max(1, int(check_s * 1000))
+                events = dict(poller.poll(0 if len(self._turns) else patience_ms))
                 self._rung = True  # awake: nobody need ring
                 if self._bell.fileno() in events:
                     self._bell.recv(4096)
@@ -175,6 +191,8 @@ class ZmqFront:
                     self._zap.answer()
                 if self._router in events:
                     self._receive()
+                if len(self._turns):
+                    self._look_at_what_came()
                 self._rung = False  # from here on they must: what comes now may be overlooked
                 self._send_what_is_ready()
                 if time.monotonic() - checked_s >= check_s:
@@ -188,16 +206,28 @@ class ZmqFront:
             self._context.destroy(linger=_LINGER_MS)
 
     def _receive(self) -> None:
-        """Take in what has come, up to a bound; what it makes due is submitted together, the newest of each avatar."""
-        touched: dict[Session, None] = {}
-        turn_ends_s = time.monotonic() + _RECEIVE_TURN_S
+        """Take off the wire what has come, up to a bound."""
+        until_s = now_s = time.monotonic()
+        until_s += _RECEIVE_TURN_S
         for _ in range(_RECEIVED_IN_A_ROW):
-            if time.monotonic() >= turn_ends_s:
-                break
             try:
                 identity, *parts = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                break
+                return
+            if not self._turns.put(identity, parts):
+                self._refuse_flood(identity, now_s)
+            began_s, now_s = now_s, time.monotonic()
+            self._turns.note_used(identity, now_s - began_s)
+            if now_s >= until_s:
+                return
+
+    def _look_at_what_came(self) -> None:
+        """Handle messages for one turn; what they make due is submitted together, the newest of each avatar."""
+        touched: dict[Session, None] = {}
+        now_s = time.monotonic()
+        until_s = now_s + _HANDLE_TURN_S
+        while now_s < until_s and (waiting := self._turns.next()) is not None:
+            identity, parts = waiting
             peer = self._peers.get(identity)
             try:
                 self._handle(identity, peer, parts)
@@ -213,7 +243,21 @@ class ZmqFront:
                 self._send_error(identity, fault, session_ended=identity not in self._peers)
             if peer is not None:
                 touched[peer.session] = None
+            began_s, now_s = now_s, time.monotonic()
+            self._turns.note_used(identity, now_s - began_s)
         self._registry.submit(touched)
+
+    def _refuse_flood(self, identity: bytes, now_s: float) -> None:
+        """Say, once a second, that a client sends more than is looked at; without a session nothing is owed to it."""
+        peer = self._peers.get(identity)
+        if peer is not None and now_s - peer.refused_s >= _REFUSE_EVERY_S:
+            peer.refused_s = now_s
+            error = ResourceExhausted(
+                "messages come faster than they can be looked at, some were dropped",
+                expected="fewer or smaller messages",
+                retry_after_ms=round(_REFUSE_EVERY_S * 1000),
+            )
+            peer.session.report(error)
 
     def _handle(self, identity: bytes, peer: _Peer | None, parts: list[bytes]) -> None:
         if len(parts) != 1:
@@ -318,6 +362,7 @@ class ZmqFront:
             self._end(identity, Unavailable("the server has stopped", expected="another try later"))
 
     def _look_after_silent_sessions(self) -> None:
+        self._turns.settle()
         for identity, peer in list(self._peers.items()):
             silent_s = peer.session.idle_s()
             if silent_s >= self._idle_timeout_s:
@@ -339,6 +384,7 @@ class ZmqFront:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
+            self._turns.forget(identity)
             self._close(identity)
         return True
 

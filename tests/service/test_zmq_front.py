@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zmq
 
+from bridge import limits
 from bridge.config import Settings
 from bridge.curve_keys import KeyPair, write_key_pair
 from bridge.errors import InvalidInput
 from bridge.service.tokens import Scope, append_token
+from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.wire.generated.posebridge.v1 import envelope_pb2, forecast_pb2
 from tests.engine.doubles import HoldingEngine
 from tests.service.test_watch import Watcher
@@ -21,6 +25,7 @@ from tests.service_fixtures import (
     GrpcClient,
     Player,
     RunningServer,
+    ServeCommand,
     ZmqClient,
     config_message,
     frame_message,
@@ -170,3 +175,40 @@ def test_watching_with_tokens_needs_listed_keys(token_file: Path, tmp_path: Path
     keys = {"curve_secret_key": tmp_path / "server.key_secret", "curve_allow": tmp_path / "allowed"}
     settings = Settings(**addresses, **keys, tokens=token_file)  # type: ignore[arg-type]
     RunningServer(settings, engine=HoldingEngine()).stop(grace_ms=0)
+
+
+def test_client_that_floods_is_told_and_keeps_nobody_waiting(tmp_path: Path, connect: Connections) -> None:
+    layout = MEDIAPIPE_POSE_33
+    command = ServeCommand(tmp_path, "--engine", "null", "--grpc", "")
+    enough = threading.Event()
+    try:
+        command.wait_until_ready()
+        game = Player(connect.zmq(command.endpoints), layout, client_name="game")
+        game.fill_windows("a")
+        flood = connect.zmq(command.endpoints)
+        Player(flood, layout, client_name="flood")
+        frames = [frame_message(layout, f"avatar-{number}", 0) for number in range(limits.MAX_AVATARS_PER_SESSION)]
+        batch = forecast_pb2.StreamForecastsRequest(frames=forecast_pb2.FrameBatch(frames=frames))
+        data = envelope_pb2.ClientEnvelope(stream=batch).SerializeToString()
+        flood.socket.setsockopt(zmq.SNDTIMEO, 100)
+
+        def send_without_end() -> None:
+            while not enough.is_set():
+                with contextlib.suppress(zmq.Again):
+                    flood.send_bytes(data)
+
+        flooding = threading.Thread(target=send_without_end)
+        flooding.start()
+        for _ in range(10):
+            game.expect_forecast("a")
+        # More messages than the server would get to in this test's patience if each waited for one of the flood.
+        game.send_frames(["a"], 1500)
+        game.forecast_after("a", game.accepted.context_frames + 10 + 1500)
+        enough.set()
+        flooding.join()
+        while (error := flood.receive().frame_error).error.code != forecast_pb2.ERROR_CODE_RESOURCE_EXHAUSTED:
+            pass
+        assert error.error.retry_after_ms > 0
+    finally:
+        enough.set()
+        command.kill()
