@@ -215,7 +215,7 @@ def test_a_peer_that_is_killed_amid_an_answer_harms_nobody(page: str) -> None:
 )
 def test_garbage_ends_its_own_connection_only(page: str, garbage: bytes) -> None:
     with connect(page) as peer:
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with contextlib.suppress(OSError):  # cut off before all was said
             peer.sendall(garbage)
             peer.shutdown(socket.SHUT_WR)
         heard = read_to_end(peer)
