@@ -41,11 +41,11 @@ _SEND_QUEUE_MESSAGES = 64
 """Messages that libzmq holds for one client that does not read; what is newer waits in the session's outbox."""
 _RECEIVE_QUEUE_MESSAGES = 128
 """Messages that libzmq holds from one client that sends faster than they are looked at; then that client must wait."""
-_RECEIVED_IN_A_ROW = 1024
-"""Much, so that a front that falls behind catches up: of piled up frames only each avatar's newest is forecast from."""
-_RECEIVE_TURN_S = 0.01
-_HANDLE_TURN_S = 0.02
-"""After so long what waits to be sent has its turn: a large message takes as long as hundreds of small ones."""
+_RECEIVED_IN_A_ROW = 4096
+_RECEIVE_TURN_S = 0.02
+_HANDLE_TURN_S = 0.08
+"""Long, so that a front that falls behind catches up: of frames that piled up only each avatar's newest is forecast from.
+After it what waits to be sent has its turn."""
 _WAITING_BYTES = 2 * limits.MAX_MESSAGE_BYTES
 """Of one client, taken off the wire and not yet looked at; what it sends beyond that is dropped, and it is told."""
 _REFUSE_EVERY_S = 1.0
