@@ -44,8 +44,8 @@ _RECEIVE_QUEUE_MESSAGES = 128
 _RECEIVED_IN_A_ROW = 4096
 _RECEIVE_TURN_S = 0.02
 _HANDLE_TURN_S = 0.08
-"""Long, so that a front that falls behind catches up: of frames that piled up only each avatar's newest is forecast from.
-After it what waits to be sent has its turn."""
+"""Long, so that a front that falls behind catches up: of piled up frames only each avatar's newest is forecast from.
+Then what waits to be sent has its turn."""
 _WAITING_BYTES = 2 * limits.MAX_MESSAGE_BYTES
 """Of one client, taken off the wire and not yet looked at; what it sends beyond that is dropped, and it is told."""
 _REFUSE_EVERY_S = 1.0
