@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 import grpc.aio
+import structlog
 
 from bridge.errors import BridgeError, DeadlineExceeded, Unavailable
 from bridge.service.access import AccessGrant
@@ -16,6 +17,8 @@ from bridge.service.watch import WatchPublisher
 from bridge.session import Session, SessionRegistry
 from bridge.wire.codec import parse_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
+
+_log = structlog.get_logger(__name__)
 
 TRANSPORT = "grpc"
 _LONG_S = 0.002
@@ -154,7 +157,8 @@ class ForecastStream:
                 response = session.encode(item)
                 try:
                     await self._context.write(response)
-                except Exception:  # of no public type: the client has gone in this moment
+                except Exception as error:  # of no public type: the client has gone in this moment
+                    _log.debug("forecast_not_written", session=session.id, exc_info=error)
                     self.client_gone = True
                     return
                 session.note_sent(item)
