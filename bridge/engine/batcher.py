@@ -10,6 +10,7 @@ from bridge.engine.costs import CostModel
 from bridge.engine.protocol import EngineRequest
 from bridge.errors import ResourceExhausted
 
+_ROUNDING_S = 1e-9
 _MARGIN_S = 0.001
 """A batch starts so much before it must."""
 _WAIT_SHARE = 0.25
@@ -177,7 +178,8 @@ class Batcher:
     def take(self, now_s: float) -> Batch:
         """Remove and return the next batch, and everything that can no longer be ready before its deadline."""
         alone_s = {shape: self.costs.predict_s(1, *shape) for shape in self._shapes}
-        expired = self._remove(lambda one: one.request.deadline_s <= now_s + alone_s[one.shape])
+        # What would be ready at its deadline to the moment is in time, as when it was taken in.
+        expired = self._remove(lambda one: one.request.deadline_s < now_s + alone_s[one.shape] - _ROUNDING_S)
         run = self._choose(now_s) if self._count else []
         predicted_s = 0.0
         if run:

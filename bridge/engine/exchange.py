@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bridge.engine.protocol import EngineInfo, EngineRequest, Outcome, RequestKey
 from bridge.engine.shared_memory import Place, SharedMemory
 from bridge.errors import BridgeError
-from bridge.forecaster.results import ForecastResult
+from bridge.forecaster.results import ForecastResult, OneStep
 from bridge.frame_buffer import FrameBuffer
 from bridge.skeleton import Layout
 from bridge.timeline import Snapshot
@@ -37,6 +37,9 @@ _HEAD = np.dtype(
         ("seed", np.uint64),
         ("period_us", np.float64),
         ("initial_heading_rad", np.float64),
+        ("scored_samples", np.int64),
+        ("scored_steps", np.int64),
+        ("wants_likelihood", np.bool_),
     ]
 )
 """Of a request, all but its arrays; NaN stands for None."""
@@ -45,7 +48,15 @@ _HEAD = np.dtype(
 def _tail(joints: int) -> np.dtype[Any]:
     """Of a result, all but its arrays; NaN stands for None."""
     return np.dtype(
-        [("acceptance_rate", np.float64), ("bridged_share", np.float64), ("unobserved", np.bool_, (joints,))]
+        [
+            ("acceptance_rate", np.float64),
+            ("bridged_share", np.float64),
+            ("unobserved", np.bool_, (joints,)),
+            ("has_scored", np.bool_),
+            ("has_step", np.bool_),
+            ("log_density", np.float64),
+            ("base_square", np.float64),
+        ]
     )
 
 
@@ -105,6 +116,8 @@ class Places(NamedTuple):
     spread_m: Place
     samples_m: Place
     roots_m: Place
+    scored_m: Place
+    one_step_m: Place
 
 
 class BatchPlaces(NamedTuple):
@@ -121,7 +134,8 @@ def lay_out(heads: NDArray[np.void], joints: int) -> BatchPlaces:
     row_dtype = FrameBuffer(joints).copy_of_last(0).dtype
     f2, f4, f8 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
     wanted: list[tuple[tuple[int, ...], np.dtype[Any]]] = [((len(heads),), _HEAD), ((len(heads),), _tail(joints))]
-    for rows, grid, has_root, horizon, samples, keep_samples, futures, *_ in heads.tolist():
+    for head in heads.tolist():
+        rows, grid, has_root, horizon, samples, keep_samples, futures, *_, scored, steps, likelihood = head
         wanted += [
             ((rows,), row_dtype),
             ((grid,), f8),
@@ -131,6 +145,8 @@ def lay_out(heads: NDArray[np.void], joints: int) -> BatchPlaces:
             ((horizon, joints), f4),
             ((samples if keep_samples else 0, horizon, joints, 3), f4),
             ((futures if has_root else 0, horizon, 3), f8),
+            ((min(scored, samples), min(steps, horizon), joints, 3), f2),
+            ((2 if likelihood else 0, joints), f4),
         ]
     sizes = [-(-math.prod(shape) * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT for shape, dtype in wanted]
     *offsets, size = accumulate(sizes, initial=0)
@@ -182,6 +198,9 @@ def read_batch(memory: SharedMemory, count: int, layout: Layout) -> tuple[list[E
                 deadline_s=math.inf,
                 done=_nobody_waits,
                 keep_samples=bool(head["keep_samples"]),
+                scored_samples=int(head["scored_samples"]),
+                scored_steps=int(head["scored_steps"]),
+                wants_likelihood=bool(head["wants_likelihood"]),
             )
         )
     return requests, places
@@ -206,6 +225,14 @@ def write_results(memory: SharedMemory, places: BatchPlaces, results: Sequence[F
         tails["bridged_share"][i] = result.bridged_share
         tails["unobserved"][i] = False
         tails["unobserved"][i, list(result.unobserved_landmarks)] = True
+        tails["has_scored"][i] = result.scored_m is not None
+        if result.scored_m is not None:
+            memory.array(place.scored_m)[:] = result.scored_m
+        tails["has_step"][i] = result.one_step is not None
+        if result.one_step is not None:
+            step = result.one_step
+            tails["log_density"][i], tails["base_square"][i] = step.log_density, step.base_square
+            memory.array(place.one_step_m)[:] = step.outside_m, step.innovation_m
     return Reply(errors)
 
 
@@ -229,9 +256,16 @@ def read_results(memory: SharedMemory, places: BatchPlaces, reply: Reply) -> lis
                 unobserved_landmarks=tuple(np.flatnonzero(tails["unobserved"][i]).tolist()),
                 bridged_share=float(tails["bridged_share"][i]),
                 futures_f16=memory.array(place.futures_f16).copy(),
+                scored_m=memory.array(place.scored_m).copy() if tails["has_scored"][i] else None,
+                one_step=_step_of(memory, place, tails[i]) if tails["has_step"][i] else None,
             )
         )
     return results
+
+
+def _step_of(memory: SharedMemory, place: Places, tail: np.void) -> OneStep:
+    outside_m, innovation_m = memory.array(place.one_step_m).copy()
+    return OneStep(float(tail["log_density"]), float(tail["base_square"]), outside_m, innovation_m)
 
 
 def _head_of(request: EngineRequest) -> tuple[object, ...]:
@@ -248,6 +282,9 @@ def _head_of(request: EngineRequest) -> tuple[object, ...]:
         request.seed,
         snapshot.period_us,
         math.nan if heading_rad is None else heading_rad,
+        request.scored_samples,
+        request.scored_steps,
+        request.wants_likelihood,
     )
 
 

@@ -14,7 +14,7 @@ from bridge.skeleton import Layout
 
 if TYPE_CHECKING:
     from bridge.forecaster import Forecaster
-    from bridge.forecaster.results import ForecastResult
+    from bridge.forecaster.results import ForecastResult, OneStep
     from bridge.timeline import Snapshot, Window
 
 
@@ -89,12 +89,28 @@ class LocalEngine:
             for request, window in zip(batch, windows, strict=True)
             if not isinstance(window, BridgeError)
         ]
+        judged = [
+            window
+            for request, window in zip(batch, windows, strict=True)
+            if request.wants_likelihood and not isinstance(window, BridgeError)
+        ]
         with self._on_its_device():
             made = iter(run_jobs(self._forecaster, jobs))
+            steps = iter(self._judge(judged))
         return [
-            window if isinstance(window, BridgeError) else _asked_for(request, next(made))
+            window
+            if isinstance(window, BridgeError)
+            else _asked_for(request, next(made), next(steps) if request.wants_likelihood else None)
             for request, window in zip(batch, windows, strict=True)
         ]
+
+    def _judge(self, windows: Sequence[Window]) -> list[OneStep]:
+        from bridge.forecaster.likelihood import one_step
+
+        if not windows:
+            return []
+        steps = one_step(self._forecaster, windows)
+        return [steps[i] for i in range(len(windows))]
 
     def _on_its_device(self) -> AbstractContextManager[Any]:
         """Streams and graphs of a second GPU belong to it only while it is the thread's current one."""
@@ -105,12 +121,17 @@ class LocalEngine:
         return torch.cuda.device(self._forecaster.device)
 
 
-def _asked_for(request: EngineRequest, result: ForecastResult) -> ForecastResult:
+def _asked_for(request: EngineRequest, result: ForecastResult, step: OneStep | None) -> ForecastResult:
     import torch
 
     # Most clients take half precision, and torch rounds to it ten times as fast as numpy.
     half = torch.from_numpy(result.futures_m).half().numpy()
-    return replace(result if request.keep_samples else result.without_samples(), futures_f16=half)
+    scored = None
+    if request.scored_samples:
+        some = result.samples_m[: request.scored_samples, : request.scored_steps]
+        scored = torch.from_numpy(some).half().numpy()
+    kept = result if request.keep_samples else result.without_samples()
+    return replace(kept, futures_f16=half, scored_m=scored, one_step=step)
 
 
 def layout_problem(snapshot: Snapshot, layout: Layout) -> InvalidInput | None:

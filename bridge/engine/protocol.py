@@ -71,6 +71,9 @@ class EngineRequest:
     on the dispatcher's thread or on the thread that submits, cancels or stops; it must be quick and must not raise.
 
     Without ``keep_samples`` the answer has only the futures chosen from the samples: these are most of its bytes.
+    ``scored_samples`` of them over ``scored_steps`` come all the same, in half precision, to compare with what then
+    happens; ``wants_likelihood`` asks how likely the window's newest block was. An engine that draws nothing real
+    (null) answers without either.
     """
 
     key: RequestKey
@@ -83,6 +86,9 @@ class EngineRequest:
     deadline_s: float
     done: Callable[[EngineRequest, Outcome], None]
     keep_samples: bool = True
+    scored_samples: int = 0
+    scored_steps: int = 0
+    wants_likelihood: bool = False
 
 
 @dataclass(frozen=True, slots=True)

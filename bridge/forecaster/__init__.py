@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata
     from bridge.forecaster.forecaster import Forecaster, SampleBatch, WindowBatch, pick_device
     from bridge.forecaster.jobs import ForecastJob, run_jobs
+    from bridge.forecaster.likelihood import OneStepBatch, one_step
     from bridge.forecaster.refinement import Refinement
-    from bridge.forecaster.results import ForecastResult
+    from bridge.forecaster.results import ForecastResult, OneStep
     from bridge.forecaster.sampling import BlockSampler, Control, RefinedFlow
     from bridge.forecaster.selection import match_modes, select_futures
 
@@ -25,11 +26,14 @@ _HOME_OF = {
     "ForecastResult": "results",
     "Forecaster": "forecaster",
     "Metadata": "checkpoint",
+    "OneStep": "results",
+    "OneStepBatch": "likelihood",
     "RefinedFlow": "sampling",
     "Refinement": "refinement",
     "SampleBatch": "forecaster",
     "WindowBatch": "forecaster",
     "match_modes": "selection",
+    "one_step": "likelihood",
     "pick_device": "forecaster",
     "run_jobs": "jobs",
     "select_futures": "selection",
@@ -43,11 +47,14 @@ __all__ = [
     "ForecastResult",
     "Forecaster",
     "Metadata",
+    "OneStep",
+    "OneStepBatch",
     "RefinedFlow",
     "Refinement",
     "SampleBatch",
     "WindowBatch",
     "match_modes",
+    "one_step",
     "pick_device",
     "run_jobs",
     "select_futures",

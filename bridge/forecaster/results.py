@@ -8,6 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OneStep:
+    """How likely the newest block of a window was, given what came before it; see `bridge.forecaster.likelihood`.
+
+    Attributes:
+        log_density: exact, under the unrefined flow at temperature 1; nats per unit volume of D coordinates.
+        base_square: squared length of what the flow maps the block to; D on average for motion of its own.
+        outside_m: (J,) root mean square over the block of what D coordinates cannot say, metres.
+        innovation_m: (J,) distance at the newest frame from the flow's central prediction, metres.
+    """
+
+    log_density: float
+    base_square: float
+    outside_m: NDArray[np.float32]
+    innovation_m: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class ForecastResult:
     """A forecast in the sender's world, metres, hip-centred poses.
@@ -22,6 +39,9 @@ class ForecastResult:
         unobserved_landmarks: never seen in the window.
         bridged_share: of the window's frames, [0, 1].
         futures_f16: ``futures_m`` in half precision, from an engine whose library rounds faster than numpy; else None.
+        scored_m: (S', H', J, 3) the first samples over the first steps, to compare with what then happens; None if they
+            were not asked for.
+        one_step: of the window's newest block; None if it was not asked for.
     """
 
     futures_m: NDArray[np.float32]
@@ -33,6 +53,8 @@ class ForecastResult:
     unobserved_landmarks: tuple[int, ...]
     bridged_share: float
     futures_f16: NDArray[np.float16] | None = None
+    scored_m: NDArray[np.float16] | None = None
+    one_step: OneStep | None = None
 
     def without_samples(self) -> ForecastResult:
         """The same without the samples, and without holding on to the memory that they are in."""

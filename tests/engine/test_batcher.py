@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.engine import Batcher, CostModel, EngineRequest
@@ -375,6 +375,7 @@ def test_every_request_leaves_exactly_once(
     assert sorted(map(id, left)) == sorted(map(id, offered))
 
 
+@example([(0.0, 0.01, 0), (0.0, 0.01, 1)], 0.0)
 @given(
     st.lists(st.tuples(st.floats(0.0, 0.03), st.floats(0.01, 0.6), st.integers(0, 400)), max_size=150),
     st.floats(0.0, 0.05),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,20 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
 def test_device_that_is_not_there_is_named(weights: Path) -> None:
     with pytest.raises(InvalidInput, match="cuda:99"):
         LocalEngine.load(weights, device="cuda:99")
+
+
+def test_scores_get_the_first_samples_and_the_likelihood_only_where_they_are_wanted(weights: Path) -> None:
+    engine = LocalEngine.load(weights, device="cpu", threads=1)
+    plain = request_for(moving_snapshot(0), samples=6)
+    scored = replace(plain, scored_samples=4, scored_steps=2, wants_likelihood=True, keep_samples=True)
+    without, wanted = engine.infer([plain, scored], 1e12)
+    assert isinstance(without, ForecastResult)
+    assert isinstance(wanted, ForecastResult)
+    assert without.scored_m is None
+    assert without.one_step is None
+    assert wanted.scored_m is not None
+    assert wanted.scored_m.shape == (4, 2, TINY_LAYOUT.joints, 3)
+    np.testing.assert_allclose(wanted.scored_m, wanted.samples_m[:4, :2], atol=2e-3)
+    assert wanted.one_step is not None
+    assert np.isfinite(wanted.one_step.log_density)
+    np.testing.assert_allclose(without.futures_m, wanted.futures_m, atol=1e-5)

@@ -356,3 +356,31 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end_s
         time.sleep(0.01)
+
+
+def test_what_scores_need_comes_from_the_child_as_from_here(engine: ProcessEngine, weights: Path) -> None:
+    requests = [
+        replace(moving_request(seed), scored_samples=3, scored_steps=9, wants_likelihood=seed > 0) for seed in range(3)
+    ]
+    here = LocalEngine.load(weights, device="cpu", threads=1).infer(requests, 1e12)
+    for there, local in zip(engine.infer(requests, 1e12), here, strict=True):
+        assert isinstance(there, ForecastResult)
+        assert isinstance(local, ForecastResult)
+        assert there.scored_m is not None
+        assert local.scored_m is not None
+        np.testing.assert_array_equal(there.scored_m, local.scored_m)
+        assert (there.one_step is None) == (local.one_step is None)
+        if there.one_step is not None and local.one_step is not None:
+            assert there.one_step.log_density == pytest.approx(local.one_step.log_density)
+            np.testing.assert_array_equal(there.one_step.outside_m, local.one_step.outside_m)
+            np.testing.assert_array_equal(there.one_step.innovation_m, local.one_step.innovation_m)
+
+
+def test_canned_answers_bring_nothing_to_score(quick: ProcessEngine) -> None:
+    snapshot = moving_snapshot(layout=MEDIAPIPE_POSE_33, context_frames=31)
+    (result,) = quick.infer(
+        [replace(request_for(snapshot), scored_samples=2, scored_steps=2, wants_likelihood=True)], 1e12
+    )
+    assert isinstance(result, ForecastResult)
+    assert result.scored_m is None
+    assert result.one_step is None
