@@ -6,7 +6,7 @@ import math
 import operator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from bridge import limits
 from bridge.errors import BridgeError, InvalidInput, NotFound, VersionMismatch
 from bridge.interpolation import along
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
+from bridge.wire.alerts import Verdict
 
 
 class Encoding(StrEnum):
@@ -40,6 +41,17 @@ class FrameSaving:
 
 
 @dataclass(frozen=True, slots=True)
+class AnomalyConfig:
+    """Whether a session's motion is watched, and how strictly: see ``AnomalyConfig`` in ``forecast.proto``.
+
+    ``false_alarms_per_hour`` is that of each avatar; None takes the server's.
+    """
+
+    enabled: bool = True
+    false_alarms_per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """What a client wants from a session; the defaults are those of ``SessionConfig`` in ``forecast.proto``.
 
@@ -58,6 +70,7 @@ class SessionConfig:
     visibility_threshold: float = 0.1
     protocol_version: int = limits.PROTOCOL_VERSION
     frame_saving: FrameSaving | None = None
+    anomaly: AnomalyConfig = AnomalyConfig()
 
     def validated(self, *, called: str = "config") -> SessionConfig:
         """Return the same settings with every field checked and in its plain type.
@@ -90,6 +103,9 @@ class SessionConfig:
             )
         if checked.frame_saving is not None:
             checked = replace(checked, frame_saving=_frame_saving(checked.frame_saving, checked.horizon_ms, called))
+        if checked.anomaly.false_alarms_per_hour is not None:
+            rate = _false_alarms(checked.anomaly.false_alarms_per_hour, f"{called}.anomaly.false_alarms_per_hour")
+            checked = replace(checked, anomaly=replace(checked.anomaly, false_alarms_per_hour=rate))
         try:
             get_layout(self.layout_id)
         except NotFound as error:
@@ -135,6 +151,7 @@ class AvatarConfig:
     futures: int | None = None
     encoding: Encoding | None = None
     deadline_ms: int | None = None
+    false_alarms_per_hour: float | None = None
 
     def within(self, session: SessionConfig) -> SessionConfig:
         """Return the avatar's settings in force: its own where given, else the session's.
@@ -143,7 +160,10 @@ class AvatarConfig:
             InvalidInput: if a field is out of its range; ``field`` says which, as ``avatar_config.<name>``.
         """
         checked_name(self.avatar_id, field="avatar_config.avatar_id")
-        own = {name: value for name in _AVATARS_OWN if (value := getattr(self, name)) is not None}
+        own: dict[str, Any] = {name: value for name in _AVATARS_OWN if (value := getattr(self, name)) is not None}
+        if self.false_alarms_per_hour is not None:
+            rate = _false_alarms(self.false_alarms_per_hour, "avatar_config.false_alarms_per_hour")
+            own["anomaly"] = replace(session.anomaly, false_alarms_per_hour=rate)
         return replace(session, **own).validated(called="avatar_config")
 
 
@@ -194,6 +214,7 @@ class Forecast:
         degraded: the server gave less than the config asked for.
         forecast_rate_hz: most forecasts a second that the avatar gets at present; 0 if the server does not say.
         filled_share: part of the window that was filled in from an earlier forecast, 0 to 1.
+        anomaly: the newest verdict on the avatar's motion as of when this was sent; None where nothing is scored.
     """
 
     avatar_id: str
@@ -213,6 +234,7 @@ class Forecast:
     degraded: bool = False
     forecast_rate_hz: float = 0.0
     filled_share: float = 0.0
+    anomaly: Verdict | None = None
 
     @property
     def step_timestamps_us(self) -> NDArray[np.int64]:
@@ -336,6 +358,10 @@ def _number(value: float, field: str, low: float, high: float, *, above_low: boo
     if not (low < number or (number == low and not above_low)) or not number <= high:
         raise InvalidInput(f"is {number:g}", field=field, expected=expected)
     return number
+
+
+def _false_alarms(value: float, field: str) -> float:
+    return _number(value, field, limits.MIN_FALSE_ALARMS_PER_HOUR, limits.MAX_FALSE_ALARMS_PER_HOUR)
 
 
 def _encoding(value: str, field: str) -> Encoding:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bridge import limits
 from bridge.errors import InternalError, MalformedMessage
 from bridge.skeleton import MEDIAPIPE_POSE_33
+from bridge.wire.alerts import Verdict
 from bridge.wire.codec import forecast_from_message, forecast_to_message, parse_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2, pose_pb2
 from bridge.wire.values import Encoding, Forecast, SessionConfig, Timing
@@ -37,6 +38,7 @@ def forecast(
         acceptance_rate=0.5,
         timing=Timing(queue_us=1, compute_us=2, age_us=3, batch_size=4),
         degraded=True,
+        anomaly=Verdict(2**64 - 1, 2**62, 0.25, evidence=0.5, alert_id="a-1"),
     )
 
 
@@ -82,9 +84,10 @@ def test_float16_rounds_futures_and_spread_but_never_the_root() -> None:
 
 
 def test_absence_is_carried() -> None:
-    sent = dataclasses.replace(forecast(with_roots=False), acceptance_rate=None)
+    sent = dataclasses.replace(forecast(with_roots=False), acceptance_rate=None, anomaly=None)
     back = forecast_from_message(forecast_to_message(sent, Encoding.FLOAT16))
     assert back.acceptance_rate is None
+    assert back.anomaly is None
     assert back.roots_m is None
     kept = dataclasses.replace(forecast(), acceptance_rate=0.0)
     assert forecast_from_message(forecast_to_message(kept, Encoding.FLOAT16)).acceptance_rate == 0.0

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from bridge.wire.codec.alerts import (
+    AlertQuery,
+    alert_from_message,
+    alert_page_from_message,
+    alert_page_to_message,
+    alert_query_from_message,
+    alert_query_to_message,
+    alert_to_message,
+    require_filter,
+    verdict_from_message,
+    verdict_to_message,
+)
 from bridge.wire.codec.failures import (
     error_from_detail,
     error_to_detail,
@@ -22,11 +34,21 @@ from bridge.wire.codec.sessions import (
     model_info_from_message,
     model_info_to_message,
 )
+from bridge.wire.codec.snapshots import alert_snapshot_from_message, alert_snapshot_to_message
 from bridge.wire.codec.tensors import tensor_from_message, tensor_to_message
 
 __all__ = [
+    "AlertQuery",
     "accepted_from_message",
     "accepted_to_message",
+    "alert_from_message",
+    "alert_page_from_message",
+    "alert_page_to_message",
+    "alert_query_from_message",
+    "alert_query_to_message",
+    "alert_snapshot_from_message",
+    "alert_snapshot_to_message",
+    "alert_to_message",
     "avatar_accepted_to_message",
     "avatar_config_from_message",
     "avatar_config_to_message",
@@ -44,6 +66,9 @@ __all__ = [
     "model_info_from_message",
     "model_info_to_message",
     "parse_message",
+    "require_filter",
     "tensor_from_message",
     "tensor_to_message",
+    "verdict_from_message",
+    "verdict_to_message",
 ]

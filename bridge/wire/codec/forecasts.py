@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MalformedMessage
+from bridge.wire.codec.alerts import verdict_from_message, verdict_to_message
 from bridge.wire.codec.tensors import tensor_from_message, tensor_to_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import Encoding, Forecast, Timing
@@ -47,6 +48,8 @@ def forecast_to_message(
     )
     if forecast.roots_m is not None:
         message.roots.CopyFrom(tensor_to_message(forecast.roots_m, Encoding.FLOAT32))
+    if forecast.anomaly is not None:
+        message.anomaly.CopyFrom(verdict_to_message(forecast.anomaly))
     return message
 
 
@@ -54,7 +57,7 @@ def forecast_from_message(message: forecast_pb2.PoseForecast) -> Forecast:
     """Read a forecast; all arrays come as float32.
 
     Raises:
-        MalformedMessage: if an array does not read, or their shapes contradict each other.
+        MalformedMessage: if an array or the verdict does not read, or the shapes contradict each other.
     """
     futures_m = tensor_from_message(message.futures, field="forecast.futures")
     if futures_m.ndim != 4 or futures_m.shape[3] != 3:
@@ -97,6 +100,9 @@ def forecast_from_message(message: forecast_pb2.PoseForecast) -> Forecast:
         degraded=message.degraded,
         forecast_rate_hz=message.forecast_rate_hz,
         filled_share=message.filled_share,
+        anomaly=verdict_from_message(message.anomaly, field="forecast.anomaly")
+        if message.HasField("anomaly")
+        else None,
     )
 
 

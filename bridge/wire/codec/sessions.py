@@ -6,6 +6,7 @@ from bridge.errors import InvalidInput, MalformedMessage
 from bridge.wire.codec.tensors import encoding_from_wire, encoding_to_wire
 from bridge.wire.generated.posebridge.v1 import forecast_pb2, pose_pb2
 from bridge.wire.values import (
+    AnomalyConfig,
     AvatarConfig,
     Encoding,
     FrameSaving,
@@ -16,6 +17,7 @@ from bridge.wire.values import (
 )
 
 _AVATAR_NUMBERS = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "deadline_ms")
+_AVATAR_GIVEN = (*_AVATAR_NUMBERS, "false_alarms_per_hour")
 _WITH_DEFAULT = ("forecast_rate_hz", "horizon_ms", "samples", "futures", "deadline_ms", "visibility_threshold")
 
 
@@ -37,6 +39,9 @@ def config_to_message(config: SessionConfig) -> forecast_pb2.SessionConfig:
         seed=config.seed,
         visibility_threshold=config.visibility_threshold,
         frame_saving=saving,
+        anomaly=forecast_pb2.AnomalyConfig(
+            enabled=config.anomaly.enabled, false_alarms_per_hour=config.anomaly.false_alarms_per_hour
+        ),
     )
 
 
@@ -53,6 +58,12 @@ def config_from_message(message: forecast_pb2.SessionConfig) -> SessionConfig:
     if message.HasField("frame_saving"):
         asked = message.frame_saving
         given["frame_saving"] = FrameSaving(asked.max_silence_ms) if asked.HasField("max_silence_ms") else FrameSaving()
+    if message.HasField("anomaly"):
+        watched = message.anomaly
+        given["anomaly"] = AnomalyConfig(
+            enabled=watched.enabled if watched.HasField("enabled") else True,
+            false_alarms_per_hour=watched.false_alarms_per_hour if watched.HasField("false_alarms_per_hour") else None,
+        )
     return SessionConfig(
         protocol_version=message.protocol_version,
         client_name=message.client_name,
@@ -72,6 +83,7 @@ def avatar_config_to_message(config: AvatarConfig) -> forecast_pb2.AvatarConfig:
         futures=config.futures,
         encoding=None if config.encoding is None else encoding_to_wire(config.encoding),
         deadline_ms=config.deadline_ms,
+        false_alarms_per_hour=config.false_alarms_per_hour,
     )
 
 
@@ -81,15 +93,17 @@ def avatar_config_from_message(message: forecast_pb2.AvatarConfig) -> AvatarConf
     Raises:
         InvalidInput: if the encoding is none we know.
     """
-    given = {name: getattr(message, name) for name in _AVATAR_NUMBERS if message.HasField(name)}
+    given = {name: getattr(message, name) for name in _AVATAR_GIVEN if message.HasField(name)}
     encoding = _encoding_from_message(message.encoding, "avatar_config.encoding")
     return AvatarConfig(message.avatar_id, encoding=encoding, **given)
 
 
 def avatar_accepted_to_message(avatar_id: str, config: SessionConfig) -> forecast_pb2.AvatarConfig:
     """Return what is in force for an avatar, every field filled in."""
+    own = {name: getattr(config, name) for name in _AVATAR_NUMBERS}
+    rate = config.anomaly.false_alarms_per_hour
     return avatar_config_to_message(
-        AvatarConfig(avatar_id, encoding=config.encoding, **{name: getattr(config, name) for name in _AVATAR_NUMBERS})
+        AvatarConfig(avatar_id, encoding=config.encoding, false_alarms_per_hour=rate, **own)
     )
 
 

@@ -27,24 +27,27 @@ def encoding_from_wire(number: int) -> Encoding | None:
     return _FROM_WIRE.get(number)
 
 
-def tensor_to_message(array: NDArray[Any], encoding: Encoding) -> pose_pb2.Tensor:
+def tensor_to_message(array: NDArray[Any], encoding: Encoding, *, nan_allowed: bool = False) -> pose_pb2.Tensor:
     """Store an array of any shape, row-major and little-endian.
 
     Raises:
-        InternalError: if a number is not finite or does not fit the encoding.
+        InternalError: if a number is not finite (with ``nan_allowed``: is infinite) or does not fit the encoding.
     """
     with np.errstate(over="ignore"):
         stored = np.ascontiguousarray(array, dtype=encoding.dtype)
-    if not _all_finite(stored):
+    if not _all_finite(stored) and not (nan_allowed and not np.isinf(stored).any()):
         raise InternalError(f"an outgoing array has a number that is not finite as {encoding.value}")
     return pose_pb2.Tensor(dtype=_TO_WIRE[encoding], shape=stored.shape, data=stored.tobytes())
 
 
-def tensor_from_message(message: pose_pb2.Tensor, *, field: str = "tensor") -> NDArray[np.float32]:
+def tensor_from_message(
+    message: pose_pb2.Tensor, *, field: str = "tensor", nan_allowed: bool = False
+) -> NDArray[np.float32]:
     """Read an array; the result is a float32 copy in the machine's own byte order.
 
     Raises:
-        MalformedMessage: if dtype, shape and number of bytes do not fit together, or a number is not finite.
+        MalformedMessage: if dtype, shape and number of bytes do not fit together, or a number is not finite (with
+            ``nan_allowed`` NaN may be, where it stands for nothing).
     """
     encoding = encoding_from_wire(message.dtype)
     if encoding is None:
@@ -65,7 +68,7 @@ def tensor_from_message(message: pose_pb2.Tensor, *, field: str = "tensor") -> N
             expected=f"{wanted} bytes for shape {shape} as {encoding.value}",
         )
     array = np.frombuffer(message.data, dtype=encoding.dtype).reshape(shape).astype(np.float32)
-    if not np.isfinite(array).all():
+    if not np.isfinite(array).all() and not (nan_allowed and not np.isinf(array).any()):
         raise MalformedMessage("has a number that is not finite", field=f"{field}.data", expected="finite numbers")
     return array
 

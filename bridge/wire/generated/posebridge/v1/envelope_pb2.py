@@ -22,24 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2 as posebridge_dot_v1_dot_anomaly__pb2
 from bridge.wire.generated.posebridge.v1 import forecast_pb2 as posebridge_dot_v1_dot_forecast__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cposebridge/v1/envelope.proto\x12\rposebridge.v1\x1a\x1cposebridge/v1/forecast.proto\"\xc3\x02\n\x0e\x43lientEnvelope\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x37\n\x06stream\x18\x02 \x01(\x0b\x32%.posebridge.v1.StreamForecastsRequestH\x00\x12\x32\n\x08\x66orecast\x18\x03 \x01(\x0b\x32\x1e.posebridge.v1.ForecastRequestH\x00\x12<\n\x0eget_model_info\x18\x04 \x01(\x0b\x32\".posebridge.v1.GetModelInfoRequestH\x00\x12)\n\x07goodbye\x18\x05 \x01(\x0b\x32\x16.posebridge.v1.GoodbyeH\x00\x12-\n\theartbeat\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.HeartbeatH\x00\x12\r\n\x05token\x18\x0f \x01(\tB\t\n\x07payload\"\xb7\x02\n\x0eServerEnvelope\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x38\n\x06stream\x18\x02 \x01(\x0b\x32&.posebridge.v1.StreamForecastsResponseH\x00\x12\x33\n\x08\x66orecast\x18\x03 \x01(\x0b\x32\x1f.posebridge.v1.ForecastResponseH\x00\x12=\n\x0eget_model_info\x18\x04 \x01(\x0b\x32#.posebridge.v1.GetModelInfoResponseH\x00\x12)\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.posebridge.v1.CallErrorH\x00\x12-\n\theartbeat\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.HeartbeatH\x00\x42\t\n\x07payload\"M\n\tCallError\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.posebridge.v1.ErrorDetail\x12\x15\n\rsession_ended\x18\x02 \x01(\x08\"\t\n\x07Goodbye\"\x0b\n\tHeartbeatb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cposebridge/v1/envelope.proto\x12\rposebridge.v1\x1a\x1bposebridge/v1/anomaly.proto\x1a\x1cposebridge/v1/forecast.proto\"\x87\x04\n\x0e\x43lientEnvelope\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x37\n\x06stream\x18\x02 \x01(\x0b\x32%.posebridge.v1.StreamForecastsRequestH\x00\x12\x32\n\x08\x66orecast\x18\x03 \x01(\x0b\x32\x1e.posebridge.v1.ForecastRequestH\x00\x12<\n\x0eget_model_info\x18\x04 \x01(\x0b\x32\".posebridge.v1.GetModelInfoRequestH\x00\x12)\n\x07goodbye\x18\x05 \x01(\x0b\x32\x16.posebridge.v1.GoodbyeH\x00\x12-\n\theartbeat\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.HeartbeatH\x00\x12\x37\n\x0blist_alerts\x18\x07 \x01(\x0b\x32 .posebridge.v1.ListAlertsRequestH\x00\x12\x43\n\x11\x61\x63knowledge_alert\x18\x08 \x01(\x0b\x32&.posebridge.v1.AcknowledgeAlertRequestH\x00\x12\x44\n\x12get_alert_snapshot\x18\t \x01(\x0b\x32&.posebridge.v1.GetAlertSnapshotRequestH\x00\x12\r\n\x05token\x18\x0f \x01(\tB\t\n\x07payload\"\xfe\x03\n\x0eServerEnvelope\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x38\n\x06stream\x18\x02 \x01(\x0b\x32&.posebridge.v1.StreamForecastsResponseH\x00\x12\x33\n\x08\x66orecast\x18\x03 \x01(\x0b\x32\x1f.posebridge.v1.ForecastResponseH\x00\x12=\n\x0eget_model_info\x18\x04 \x01(\x0b\x32#.posebridge.v1.GetModelInfoResponseH\x00\x12)\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.posebridge.v1.CallErrorH\x00\x12-\n\theartbeat\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.HeartbeatH\x00\x12\x38\n\x0blist_alerts\x18\x07 \x01(\x0b\x32!.posebridge.v1.ListAlertsResponseH\x00\x12\x44\n\x11\x61\x63knowledge_alert\x18\x08 \x01(\x0b\x32\'.posebridge.v1.AcknowledgeAlertResponseH\x00\x12\x45\n\x12get_alert_snapshot\x18\t \x01(\x0b\x32\'.posebridge.v1.GetAlertSnapshotResponseH\x00\x42\t\n\x07payload\"M\n\tCallError\x12)\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x1a.posebridge.v1.ErrorDetail\x12\x15\n\rsession_ended\x18\x02 \x01(\x08\"\t\n\x07Goodbye\"\x0b\n\tHeartbeatb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'posebridge.v1.envelope_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLIENTENVELOPE']._serialized_start=78
-  _globals['_CLIENTENVELOPE']._serialized_end=401
-  _globals['_SERVERENVELOPE']._serialized_start=404
-  _globals['_SERVERENVELOPE']._serialized_end=715
-  _globals['_CALLERROR']._serialized_start=717
-  _globals['_CALLERROR']._serialized_end=794
-  _globals['_GOODBYE']._serialized_start=796
-  _globals['_GOODBYE']._serialized_end=805
-  _globals['_HEARTBEAT']._serialized_start=807
-  _globals['_HEARTBEAT']._serialized_end=818
+  _globals['_CLIENTENVELOPE']._serialized_start=107
+  _globals['_CLIENTENVELOPE']._serialized_end=626
+  _globals['_SERVERENVELOPE']._serialized_start=629
+  _globals['_SERVERENVELOPE']._serialized_end=1139
+  _globals['_CALLERROR']._serialized_start=1141
+  _globals['_CALLERROR']._serialized_end=1218
+  _globals['_GOODBYE']._serialized_start=1220
+  _globals['_GOODBYE']._serialized_end=1229
+  _globals['_HEARTBEAT']._serialized_start=1231
+  _globals['_HEARTBEAT']._serialized_end=1242
 # @@protoc_insertion_point(module_scope)

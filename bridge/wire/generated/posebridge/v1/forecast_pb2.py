@@ -22,54 +22,57 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2 as posebridge_dot_v1_dot_anomaly__pb2
 from bridge.wire.generated.posebridge.v1 import pose_pb2 as posebridge_dot_v1_dot_pose__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cposebridge/v1/forecast.proto\x12\rposebridge.v1\x1a\x18posebridge/v1/pose.proto\"\xc2\x03\n\rSessionConfig\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x11\n\tlayout_id\x18\x03 \x01(\t\x12\x1d\n\x10\x66orecast_rate_hz\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\nhorizon_ms\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x07samples\x18\x06 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07\x66utures\x18\x07 \x01(\rH\x03\x88\x01\x01\x12)\n\x08\x65ncoding\x18\x08 \x01(\x0e\x32\x17.posebridge.v1.DataType\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\t \x01(\rH\x04\x88\x01\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12!\n\x14visibility_threshold\x18\x0b \x01(\x02H\x05\x88\x01\x01\x12\x30\n\x0c\x66rame_saving\x18\x0c \x01(\x0b\x32\x1a.posebridge.v1.FrameSavingB\x13\n\x11_forecast_rate_hzB\r\n\x0b_horizon_msB\n\n\x08_samplesB\n\n\x08_futuresB\x0e\n\x0c_deadline_msB\x17\n\x15_visibility_threshold\"=\n\x0b\x46rameSaving\x12\x1b\n\x0emax_silence_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x11\n\x0f_max_silence_ms\"\x96\x02\n\x0c\x41vatarConfig\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x1d\n\x10\x66orecast_rate_hz\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\nhorizon_ms\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x07samples\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07\x66utures\x18\x05 \x01(\rH\x03\x88\x01\x01\x12)\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x17.posebridge.v1.DataType\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x07 \x01(\rH\x04\x88\x01\x01\x42\x13\n\x11_forecast_rate_hzB\r\n\x0b_horizon_msB\n\n\x08_samplesB\n\n\x08_futuresB\x0e\n\x0c_deadline_ms\"#\n\tClockPing\x12\x16\n\x0e\x63lient_time_us\x18\x01 \x01(\x04\"\xc3\x01\n\tClockPong\x12\x16\n\x0e\x63lient_time_us\x18\x01 \x01(\x04\x12\x1a\n\x12server_received_us\x18\x02 \x01(\x04\x12\x16\n\x0eserver_sent_us\x18\x03 \x01(\x04\x12\x1e\n\x11\x63\x61pture_offset_us\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x1e\n\x11\x63\x61pture_drift_ppm\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\x14\n\x12_capture_offset_usB\x14\n\x12_capture_drift_ppm\"i\n\x0f\x46orecastRequest\x12,\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfig\x12(\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x18.posebridge.v1.PoseFrame\"A\n\x10\x46orecastResponse\x12-\n\x08\x66orecast\x18\x01 \x01(\x0b\x32\x1b.posebridge.v1.PoseForecast\"6\n\nFrameBatch\x12(\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x18.posebridge.v1.PoseFrame\"\x91\x02\n\x16StreamForecastsRequest\x12.\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfigH\x00\x12)\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x18.posebridge.v1.PoseFrameH\x00\x12+\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x19.posebridge.v1.FrameBatchH\x00\x12\x34\n\ravatar_config\x18\x04 \x01(\x0b\x32\x1b.posebridge.v1.AvatarConfigH\x00\x12.\n\nclock_ping\x18\x05 \x01(\x0b\x32\x18.posebridge.v1.ClockPingH\x00\x42\t\n\x07payload\"\xd0\x02\n\x17StreamForecastsResponse\x12\x32\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x1e.posebridge.v1.SessionAcceptedH\x00\x12/\n\x08\x66orecast\x18\x02 \x01(\x0b\x32\x1b.posebridge.v1.PoseForecastH\x00\x12\x30\n\x0b\x66rame_error\x18\x03 \x01(\x0b\x32\x19.posebridge.v1.FrameErrorH\x00\x12+\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x17.posebridge.v1.DrainingH\x00\x12\x36\n\x0f\x61vatar_accepted\x18\x05 \x01(\x0b\x32\x1b.posebridge.v1.AvatarConfigH\x00\x12.\n\nclock_pong\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.ClockPongH\x00\x42\t\n\x07payload\"\xae\x01\n\x0fSessionAccepted\x12,\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfig\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x16\n\x0eserver_version\x18\x03 \x01(\t\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_frames\x18\x05 \x01(\r\x12\x0f\n\x07rate_hz\x18\x06 \x01(\x02\"\xeb\x03\n\x0cPoseForecast\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61sed_on_sequence\x18\x02 \x01(\x04\x12\x1d\n\x15\x62\x61sed_on_timestamp_us\x18\x03 \x01(\x04\x12\x0f\n\x07step_us\x18\x04 \x01(\r\x12&\n\x07\x66utures\x18\x05 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12$\n\x05roots\x18\x06 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12\x15\n\rprobabilities\x18\x07 \x03(\x02\x12%\n\x06spread\x18\x08 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12\x10\n\x08mode_ids\x18\t \x03(\r\x12\x1c\n\x14unobserved_landmarks\x18\n \x03(\r\x12\x15\n\rbridged_share\x18\x0b \x01(\x02\x12\x0f\n\x07samples\x18\x0c \x01(\r\x12\x1c\n\x0f\x61\x63\x63\x65ptance_rate\x18\r \x01(\x02H\x00\x88\x01\x01\x12%\n\x06timing\x18\x0e \x01(\x0b\x32\x15.posebridge.v1.Timing\x12\x10\n\x08\x64\x65graded\x18\x0f \x01(\x08\x12\x18\n\x10\x66orecast_rate_hz\x18\x10 \x01(\x02\x12\x14\n\x0c\x66illed_share\x18\x11 \x01(\x02\x42\x12\n\x10_acceptance_rate\"R\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\ncompute_us\x18\x02 \x01(\x04\x12\x0e\n\x06\x61ge_us\x18\x03 \x01(\x04\x12\x12\n\nbatch_size\x18\x04 \x01(\r\"\x7f\n\x0b\x45rrorDetail\x12&\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x18.posebridge.v1.ErrorCode\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x05 \x01(\r\"p\n\nFrameError\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1a.posebridge.v1.ErrorDetail\x12\x12\n\nframe_kept\x18\x04 \x01(\x08\"\x1c\n\x08\x44raining\x12\x10\n\x08grace_ms\x18\x01 \x01(\r\"\x15\n\x13GetModelInfoRequest\"\xa5\x02\n\x14GetModelInfoResponse\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\x12\x11\n\tlayout_id\x18\x03 \x01(\t\x12\x16\n\x0elandmark_names\x18\x04 \x03(\t\x12\r\n\x05\x62ones\x18\x05 \x03(\r\x12\x16\n\x0e\x63ontext_frames\x18\x06 \x01(\r\x12\x0f\n\x07rate_hz\x18\x07 \x01(\x02\x12\x16\n\x0emax_horizon_ms\x18\x08 \x01(\r\x12\x13\n\x0bmax_samples\x18\t \x01(\r\x12\x13\n\x0bmax_futures\x18\n \x01(\r\x12\x12\n\nrefinement\x18\x0b \x01(\t\x12\x12\n\nweights_id\x18\x0c \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t*\xfd\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_CODE_INVALID_ARGUMENT\x10\x01\x12\"\n\x1e\x45RROR_CODE_FAILED_PRECONDITION\x10\x02\x12\x18\n\x14\x45RROR_CODE_NOT_FOUND\x10\x03\x12\x1f\n\x1b\x45RROR_CODE_VERSION_MISMATCH\x10\x04\x12!\n\x1d\x45RROR_CODE_RESOURCE_EXHAUSTED\x10\x05\x12\x1a\n\x16\x45RROR_CODE_UNAVAILABLE\x10\x06\x12\x18\n\x14\x45RROR_CODE_MALFORMED\x10\x07\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x08\x12 \n\x1c\x45RROR_CODE_DEADLINE_EXCEEDED\x10\t\x12\x1e\n\x1a\x45RROR_CODE_UNAUTHENTICATED\x10\n\x12 \n\x1c\x45RROR_CODE_PERMISSION_DENIED\x10\x0b\x32\x9d\x02\n\x0f\x46orecastService\x12K\n\x08\x46orecast\x12\x1e.posebridge.v1.ForecastRequest\x1a\x1f.posebridge.v1.ForecastResponse\x12\x64\n\x0fStreamForecasts\x12%.posebridge.v1.StreamForecastsRequest\x1a&.posebridge.v1.StreamForecastsResponse(\x01\x30\x01\x12W\n\x0cGetModelInfo\x12\".posebridge.v1.GetModelInfoRequest\x1a#.posebridge.v1.GetModelInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cposebridge/v1/forecast.proto\x12\rposebridge.v1\x1a\x1bposebridge/v1/anomaly.proto\x1a\x18posebridge/v1/pose.proto\"\xf1\x03\n\rSessionConfig\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x11\n\tlayout_id\x18\x03 \x01(\t\x12\x1d\n\x10\x66orecast_rate_hz\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\nhorizon_ms\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x07samples\x18\x06 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07\x66utures\x18\x07 \x01(\rH\x03\x88\x01\x01\x12)\n\x08\x65ncoding\x18\x08 \x01(\x0e\x32\x17.posebridge.v1.DataType\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\t \x01(\rH\x04\x88\x01\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12!\n\x14visibility_threshold\x18\x0b \x01(\x02H\x05\x88\x01\x01\x12\x30\n\x0c\x66rame_saving\x18\x0c \x01(\x0b\x32\x1a.posebridge.v1.FrameSaving\x12-\n\x07\x61nomaly\x18\r \x01(\x0b\x32\x1c.posebridge.v1.AnomalyConfigB\x13\n\x11_forecast_rate_hzB\r\n\x0b_horizon_msB\n\n\x08_samplesB\n\n\x08_futuresB\x0e\n\x0c_deadline_msB\x17\n\x15_visibility_threshold\"o\n\rAnomalyConfig\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\"\n\x15\x66\x61lse_alarms_per_hour\x18\x02 \x01(\x02H\x01\x88\x01\x01\x42\n\n\x08_enabledB\x18\n\x16_false_alarms_per_hour\"=\n\x0b\x46rameSaving\x12\x1b\n\x0emax_silence_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x11\n\x0f_max_silence_ms\"\xd4\x02\n\x0c\x41vatarConfig\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x1d\n\x10\x66orecast_rate_hz\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\nhorizon_ms\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x07samples\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07\x66utures\x18\x05 \x01(\rH\x03\x88\x01\x01\x12)\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x17.posebridge.v1.DataType\x12\x18\n\x0b\x64\x65\x61\x64line_ms\x18\x07 \x01(\rH\x04\x88\x01\x01\x12\"\n\x15\x66\x61lse_alarms_per_hour\x18\x08 \x01(\x02H\x05\x88\x01\x01\x42\x13\n\x11_forecast_rate_hzB\r\n\x0b_horizon_msB\n\n\x08_samplesB\n\n\x08_futuresB\x0e\n\x0c_deadline_msB\x18\n\x16_false_alarms_per_hour\"#\n\tClockPing\x12\x16\n\x0e\x63lient_time_us\x18\x01 \x01(\x04\"\xc3\x01\n\tClockPong\x12\x16\n\x0e\x63lient_time_us\x18\x01 \x01(\x04\x12\x1a\n\x12server_received_us\x18\x02 \x01(\x04\x12\x16\n\x0eserver_sent_us\x18\x03 \x01(\x04\x12\x1e\n\x11\x63\x61pture_offset_us\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x1e\n\x11\x63\x61pture_drift_ppm\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\x14\n\x12_capture_offset_usB\x14\n\x12_capture_drift_ppm\"i\n\x0f\x46orecastRequest\x12,\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfig\x12(\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x18.posebridge.v1.PoseFrame\"A\n\x10\x46orecastResponse\x12-\n\x08\x66orecast\x18\x01 \x01(\x0b\x32\x1b.posebridge.v1.PoseForecast\"6\n\nFrameBatch\x12(\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x18.posebridge.v1.PoseFrame\"\x91\x02\n\x16StreamForecastsRequest\x12.\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfigH\x00\x12)\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x18.posebridge.v1.PoseFrameH\x00\x12+\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x19.posebridge.v1.FrameBatchH\x00\x12\x34\n\ravatar_config\x18\x04 \x01(\x0b\x32\x1b.posebridge.v1.AvatarConfigH\x00\x12.\n\nclock_ping\x18\x05 \x01(\x0b\x32\x18.posebridge.v1.ClockPingH\x00\x42\t\n\x07payload\"\xf7\x02\n\x17StreamForecastsResponse\x12\x32\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x1e.posebridge.v1.SessionAcceptedH\x00\x12/\n\x08\x66orecast\x18\x02 \x01(\x0b\x32\x1b.posebridge.v1.PoseForecastH\x00\x12\x30\n\x0b\x66rame_error\x18\x03 \x01(\x0b\x32\x19.posebridge.v1.FrameErrorH\x00\x12+\n\x08\x64raining\x18\x04 \x01(\x0b\x32\x17.posebridge.v1.DrainingH\x00\x12\x36\n\x0f\x61vatar_accepted\x18\x05 \x01(\x0b\x32\x1b.posebridge.v1.AvatarConfigH\x00\x12.\n\nclock_pong\x18\x06 \x01(\x0b\x32\x18.posebridge.v1.ClockPongH\x00\x12%\n\x05\x61lert\x18\x07 \x01(\x0b\x32\x14.posebridge.v1.AlertH\x00\x42\t\n\x07payload\"\xae\x01\n\x0fSessionAccepted\x12,\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.posebridge.v1.SessionConfig\x12\x18\n\x10protocol_version\x18\x02 \x01(\r\x12\x16\n\x0eserver_version\x18\x03 \x01(\t\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_frames\x18\x05 \x01(\r\x12\x0f\n\x07rate_hz\x18\x06 \x01(\x02\"\x94\x04\n\x0cPoseForecast\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61sed_on_sequence\x18\x02 \x01(\x04\x12\x1d\n\x15\x62\x61sed_on_timestamp_us\x18\x03 \x01(\x04\x12\x0f\n\x07step_us\x18\x04 \x01(\r\x12&\n\x07\x66utures\x18\x05 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12$\n\x05roots\x18\x06 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12\x15\n\rprobabilities\x18\x07 \x03(\x02\x12%\n\x06spread\x18\x08 \x01(\x0b\x32\x15.posebridge.v1.Tensor\x12\x10\n\x08mode_ids\x18\t \x03(\r\x12\x1c\n\x14unobserved_landmarks\x18\n \x03(\r\x12\x15\n\rbridged_share\x18\x0b \x01(\x02\x12\x0f\n\x07samples\x18\x0c \x01(\r\x12\x1c\n\x0f\x61\x63\x63\x65ptance_rate\x18\r \x01(\x02H\x00\x88\x01\x01\x12%\n\x06timing\x18\x0e \x01(\x0b\x32\x15.posebridge.v1.Timing\x12\x10\n\x08\x64\x65graded\x18\x0f \x01(\x08\x12\x18\n\x10\x66orecast_rate_hz\x18\x10 \x01(\x02\x12\x14\n\x0c\x66illed_share\x18\x11 \x01(\x02\x12\'\n\x07\x61nomaly\x18\x12 \x01(\x0b\x32\x16.posebridge.v1.VerdictB\x12\n\x10_acceptance_rate\"R\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\ncompute_us\x18\x02 \x01(\x04\x12\x0e\n\x06\x61ge_us\x18\x03 \x01(\x04\x12\x12\n\nbatch_size\x18\x04 \x01(\r\"\x7f\n\x0b\x45rrorDetail\x12&\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x18.posebridge.v1.ErrorCode\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x05 \x01(\r\"p\n\nFrameError\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1a.posebridge.v1.ErrorDetail\x12\x12\n\nframe_kept\x18\x04 \x01(\x08\"\x1c\n\x08\x44raining\x12\x10\n\x08grace_ms\x18\x01 \x01(\r\"\x15\n\x13GetModelInfoRequest\"\xa5\x02\n\x14GetModelInfoResponse\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x16\n\x0eserver_version\x18\x02 \x01(\t\x12\x11\n\tlayout_id\x18\x03 \x01(\t\x12\x16\n\x0elandmark_names\x18\x04 \x03(\t\x12\r\n\x05\x62ones\x18\x05 \x03(\r\x12\x16\n\x0e\x63ontext_frames\x18\x06 \x01(\r\x12\x0f\n\x07rate_hz\x18\x07 \x01(\x02\x12\x16\n\x0emax_horizon_ms\x18\x08 \x01(\r\x12\x13\n\x0bmax_samples\x18\t \x01(\r\x12\x13\n\x0bmax_futures\x18\n \x01(\r\x12\x12\n\nrefinement\x18\x0b \x01(\t\x12\x12\n\nweights_id\x18\x0c \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\r \x01(\t*\xfd\x02\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_CODE_INVALID_ARGUMENT\x10\x01\x12\"\n\x1e\x45RROR_CODE_FAILED_PRECONDITION\x10\x02\x12\x18\n\x14\x45RROR_CODE_NOT_FOUND\x10\x03\x12\x1f\n\x1b\x45RROR_CODE_VERSION_MISMATCH\x10\x04\x12!\n\x1d\x45RROR_CODE_RESOURCE_EXHAUSTED\x10\x05\x12\x1a\n\x16\x45RROR_CODE_UNAVAILABLE\x10\x06\x12\x18\n\x14\x45RROR_CODE_MALFORMED\x10\x07\x12\x17\n\x13\x45RROR_CODE_INTERNAL\x10\x08\x12 \n\x1c\x45RROR_CODE_DEADLINE_EXCEEDED\x10\t\x12\x1e\n\x1a\x45RROR_CODE_UNAUTHENTICATED\x10\n\x12 \n\x1c\x45RROR_CODE_PERMISSION_DENIED\x10\x0b\x32\x9d\x02\n\x0f\x46orecastService\x12K\n\x08\x46orecast\x12\x1e.posebridge.v1.ForecastRequest\x1a\x1f.posebridge.v1.ForecastResponse\x12\x64\n\x0fStreamForecasts\x12%.posebridge.v1.StreamForecastsRequest\x1a&.posebridge.v1.StreamForecastsResponse(\x01\x30\x01\x12W\n\x0cGetModelInfo\x12\".posebridge.v1.GetModelInfoRequest\x1a#.posebridge.v1.GetModelInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'posebridge.v1.forecast_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERRORCODE']._serialized_start=3298
-  _globals['_ERRORCODE']._serialized_end=3679
-  _globals['_SESSIONCONFIG']._serialized_start=74
-  _globals['_SESSIONCONFIG']._serialized_end=524
-  _globals['_FRAMESAVING']._serialized_start=526
-  _globals['_FRAMESAVING']._serialized_end=587
-  _globals['_AVATARCONFIG']._serialized_start=590
-  _globals['_AVATARCONFIG']._serialized_end=868
-  _globals['_CLOCKPING']._serialized_start=870
-  _globals['_CLOCKPING']._serialized_end=905
-  _globals['_CLOCKPONG']._serialized_start=908
-  _globals['_CLOCKPONG']._serialized_end=1103
-  _globals['_FORECASTREQUEST']._serialized_start=1105
-  _globals['_FORECASTREQUEST']._serialized_end=1210
-  _globals['_FORECASTRESPONSE']._serialized_start=1212
-  _globals['_FORECASTRESPONSE']._serialized_end=1277
-  _globals['_FRAMEBATCH']._serialized_start=1279
-  _globals['_FRAMEBATCH']._serialized_end=1333
-  _globals['_STREAMFORECASTSREQUEST']._serialized_start=1336
-  _globals['_STREAMFORECASTSREQUEST']._serialized_end=1609
-  _globals['_STREAMFORECASTSRESPONSE']._serialized_start=1612
-  _globals['_STREAMFORECASTSRESPONSE']._serialized_end=1948
-  _globals['_SESSIONACCEPTED']._serialized_start=1951
-  _globals['_SESSIONACCEPTED']._serialized_end=2125
-  _globals['_POSEFORECAST']._serialized_start=2128
-  _globals['_POSEFORECAST']._serialized_end=2619
-  _globals['_TIMING']._serialized_start=2621
-  _globals['_TIMING']._serialized_end=2703
-  _globals['_ERRORDETAIL']._serialized_start=2705
-  _globals['_ERRORDETAIL']._serialized_end=2832
-  _globals['_FRAMEERROR']._serialized_start=2834
-  _globals['_FRAMEERROR']._serialized_end=2946
-  _globals['_DRAINING']._serialized_start=2948
-  _globals['_DRAINING']._serialized_end=2976
-  _globals['_GETMODELINFOREQUEST']._serialized_start=2978
-  _globals['_GETMODELINFOREQUEST']._serialized_end=2999
-  _globals['_GETMODELINFORESPONSE']._serialized_start=3002
-  _globals['_GETMODELINFORESPONSE']._serialized_end=3295
-  _globals['_FORECASTSERVICE']._serialized_start=3682
-  _globals['_FORECASTSERVICE']._serialized_end=3967
+  _globals['_ERRORCODE']._serialized_start=3629
+  _globals['_ERRORCODE']._serialized_end=4010
+  _globals['_SESSIONCONFIG']._serialized_start=103
+  _globals['_SESSIONCONFIG']._serialized_end=600
+  _globals['_ANOMALYCONFIG']._serialized_start=602
+  _globals['_ANOMALYCONFIG']._serialized_end=713
+  _globals['_FRAMESAVING']._serialized_start=715
+  _globals['_FRAMESAVING']._serialized_end=776
+  _globals['_AVATARCONFIG']._serialized_start=779
+  _globals['_AVATARCONFIG']._serialized_end=1119
+  _globals['_CLOCKPING']._serialized_start=1121
+  _globals['_CLOCKPING']._serialized_end=1156
+  _globals['_CLOCKPONG']._serialized_start=1159
+  _globals['_CLOCKPONG']._serialized_end=1354
+  _globals['_FORECASTREQUEST']._serialized_start=1356
+  _globals['_FORECASTREQUEST']._serialized_end=1461
+  _globals['_FORECASTRESPONSE']._serialized_start=1463
+  _globals['_FORECASTRESPONSE']._serialized_end=1528
+  _globals['_FRAMEBATCH']._serialized_start=1530
+  _globals['_FRAMEBATCH']._serialized_end=1584
+  _globals['_STREAMFORECASTSREQUEST']._serialized_start=1587
+  _globals['_STREAMFORECASTSREQUEST']._serialized_end=1860
+  _globals['_STREAMFORECASTSRESPONSE']._serialized_start=1863
+  _globals['_STREAMFORECASTSRESPONSE']._serialized_end=2238
+  _globals['_SESSIONACCEPTED']._serialized_start=2241
+  _globals['_SESSIONACCEPTED']._serialized_end=2415
+  _globals['_POSEFORECAST']._serialized_start=2418
+  _globals['_POSEFORECAST']._serialized_end=2950
+  _globals['_TIMING']._serialized_start=2952
+  _globals['_TIMING']._serialized_end=3034
+  _globals['_ERRORDETAIL']._serialized_start=3036
+  _globals['_ERRORDETAIL']._serialized_end=3163
+  _globals['_FRAMEERROR']._serialized_start=3165
+  _globals['_FRAMEERROR']._serialized_end=3277
+  _globals['_DRAINING']._serialized_start=3279
+  _globals['_DRAINING']._serialized_end=3307
+  _globals['_GETMODELINFOREQUEST']._serialized_start=3309
+  _globals['_GETMODELINFOREQUEST']._serialized_end=3330
+  _globals['_GETMODELINFORESPONSE']._serialized_start=3333
+  _globals['_GETMODELINFORESPONSE']._serialized_end=3626
+  _globals['_FORECASTSERVICE']._serialized_start=4013
+  _globals['_FORECASTSERVICE']._serialized_end=4298
 # @@protoc_insertion_point(module_scope)

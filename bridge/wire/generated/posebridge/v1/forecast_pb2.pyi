@@ -1,3 +1,4 @@
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2 as _anomaly_pb2
 from bridge.wire.generated.posebridge.v1 import pose_pb2 as _pose_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -36,7 +37,7 @@ ERROR_CODE_UNAUTHENTICATED: ErrorCode
 ERROR_CODE_PERMISSION_DENIED: ErrorCode
 
 class SessionConfig(_message.Message):
-    __slots__ = ("protocol_version", "client_name", "layout_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms", "seed", "visibility_threshold", "frame_saving")
+    __slots__ = ("protocol_version", "client_name", "layout_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms", "seed", "visibility_threshold", "frame_saving", "anomaly")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +50,7 @@ class SessionConfig(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     VISIBILITY_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     FRAME_SAVING_FIELD_NUMBER: _ClassVar[int]
+    ANOMALY_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     client_name: str
     layout_id: str
@@ -61,7 +63,16 @@ class SessionConfig(_message.Message):
     seed: int
     visibility_threshold: float
     frame_saving: FrameSaving
-    def __init__(self, protocol_version: _Optional[int] = ..., client_name: _Optional[str] = ..., layout_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ..., seed: _Optional[int] = ..., visibility_threshold: _Optional[float] = ..., frame_saving: _Optional[_Union[FrameSaving, _Mapping]] = ...) -> None: ...
+    anomaly: AnomalyConfig
+    def __init__(self, protocol_version: _Optional[int] = ..., client_name: _Optional[str] = ..., layout_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ..., seed: _Optional[int] = ..., visibility_threshold: _Optional[float] = ..., frame_saving: _Optional[_Union[FrameSaving, _Mapping]] = ..., anomaly: _Optional[_Union[AnomalyConfig, _Mapping]] = ...) -> None: ...
+
+class AnomalyConfig(_message.Message):
+    __slots__ = ("enabled", "false_alarms_per_hour")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    FALSE_ALARMS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    false_alarms_per_hour: float
+    def __init__(self, enabled: _Optional[bool] = ..., false_alarms_per_hour: _Optional[float] = ...) -> None: ...
 
 class FrameSaving(_message.Message):
     __slots__ = ("max_silence_ms",)
@@ -70,7 +81,7 @@ class FrameSaving(_message.Message):
     def __init__(self, max_silence_ms: _Optional[int] = ...) -> None: ...
 
 class AvatarConfig(_message.Message):
-    __slots__ = ("avatar_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms")
+    __slots__ = ("avatar_id", "forecast_rate_hz", "horizon_ms", "samples", "futures", "encoding", "deadline_ms", "false_alarms_per_hour")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     FORECAST_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     HORIZON_MS_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +89,7 @@ class AvatarConfig(_message.Message):
     FUTURES_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    FALSE_ALARMS_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     forecast_rate_hz: float
     horizon_ms: int
@@ -85,7 +97,8 @@ class AvatarConfig(_message.Message):
     futures: int
     encoding: _pose_pb2.DataType
     deadline_ms: int
-    def __init__(self, avatar_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    false_alarms_per_hour: float
+    def __init__(self, avatar_id: _Optional[str] = ..., forecast_rate_hz: _Optional[float] = ..., horizon_ms: _Optional[int] = ..., samples: _Optional[int] = ..., futures: _Optional[int] = ..., encoding: _Optional[_Union[_pose_pb2.DataType, str]] = ..., deadline_ms: _Optional[int] = ..., false_alarms_per_hour: _Optional[float] = ...) -> None: ...
 
 class ClockPing(_message.Message):
     __slots__ = ("client_time_us",)
@@ -142,20 +155,22 @@ class StreamForecastsRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., frame: _Optional[_Union[_pose_pb2.PoseFrame, _Mapping]] = ..., frames: _Optional[_Union[FrameBatch, _Mapping]] = ..., avatar_config: _Optional[_Union[AvatarConfig, _Mapping]] = ..., clock_ping: _Optional[_Union[ClockPing, _Mapping]] = ...) -> None: ...
 
 class StreamForecastsResponse(_message.Message):
-    __slots__ = ("accepted", "forecast", "frame_error", "draining", "avatar_accepted", "clock_pong")
+    __slots__ = ("accepted", "forecast", "frame_error", "draining", "avatar_accepted", "clock_pong", "alert")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     FORECAST_FIELD_NUMBER: _ClassVar[int]
     FRAME_ERROR_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     AVATAR_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PONG_FIELD_NUMBER: _ClassVar[int]
+    ALERT_FIELD_NUMBER: _ClassVar[int]
     accepted: SessionAccepted
     forecast: PoseForecast
     frame_error: FrameError
     draining: Draining
     avatar_accepted: AvatarConfig
     clock_pong: ClockPong
-    def __init__(self, accepted: _Optional[_Union[SessionAccepted, _Mapping]] = ..., forecast: _Optional[_Union[PoseForecast, _Mapping]] = ..., frame_error: _Optional[_Union[FrameError, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., avatar_accepted: _Optional[_Union[AvatarConfig, _Mapping]] = ..., clock_pong: _Optional[_Union[ClockPong, _Mapping]] = ...) -> None: ...
+    alert: _anomaly_pb2.Alert
+    def __init__(self, accepted: _Optional[_Union[SessionAccepted, _Mapping]] = ..., forecast: _Optional[_Union[PoseForecast, _Mapping]] = ..., frame_error: _Optional[_Union[FrameError, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., avatar_accepted: _Optional[_Union[AvatarConfig, _Mapping]] = ..., clock_pong: _Optional[_Union[ClockPong, _Mapping]] = ..., alert: _Optional[_Union[_anomaly_pb2.Alert, _Mapping]] = ...) -> None: ...
 
 class SessionAccepted(_message.Message):
     __slots__ = ("config", "protocol_version", "server_version", "session_id", "context_frames", "rate_hz")
@@ -174,7 +189,7 @@ class SessionAccepted(_message.Message):
     def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., protocol_version: _Optional[int] = ..., server_version: _Optional[str] = ..., session_id: _Optional[str] = ..., context_frames: _Optional[int] = ..., rate_hz: _Optional[float] = ...) -> None: ...
 
 class PoseForecast(_message.Message):
-    __slots__ = ("avatar_id", "based_on_sequence", "based_on_timestamp_us", "step_us", "futures", "roots", "probabilities", "spread", "mode_ids", "unobserved_landmarks", "bridged_share", "samples", "acceptance_rate", "timing", "degraded", "forecast_rate_hz", "filled_share")
+    __slots__ = ("avatar_id", "based_on_sequence", "based_on_timestamp_us", "step_us", "futures", "roots", "probabilities", "spread", "mode_ids", "unobserved_landmarks", "bridged_share", "samples", "acceptance_rate", "timing", "degraded", "forecast_rate_hz", "filled_share", "anomaly")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     BASED_ON_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BASED_ON_TIMESTAMP_US_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +207,7 @@ class PoseForecast(_message.Message):
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     FORECAST_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     FILLED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ANOMALY_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     based_on_sequence: int
     based_on_timestamp_us: int
@@ -209,7 +225,8 @@ class PoseForecast(_message.Message):
     degraded: bool
     forecast_rate_hz: float
     filled_share: float
-    def __init__(self, avatar_id: _Optional[str] = ..., based_on_sequence: _Optional[int] = ..., based_on_timestamp_us: _Optional[int] = ..., step_us: _Optional[int] = ..., futures: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., roots: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., probabilities: _Optional[_Iterable[float]] = ..., spread: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., mode_ids: _Optional[_Iterable[int]] = ..., unobserved_landmarks: _Optional[_Iterable[int]] = ..., bridged_share: _Optional[float] = ..., samples: _Optional[int] = ..., acceptance_rate: _Optional[float] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., degraded: _Optional[bool] = ..., forecast_rate_hz: _Optional[float] = ..., filled_share: _Optional[float] = ...) -> None: ...
+    anomaly: _anomaly_pb2.Verdict
+    def __init__(self, avatar_id: _Optional[str] = ..., based_on_sequence: _Optional[int] = ..., based_on_timestamp_us: _Optional[int] = ..., step_us: _Optional[int] = ..., futures: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., roots: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., probabilities: _Optional[_Iterable[float]] = ..., spread: _Optional[_Union[_pose_pb2.Tensor, _Mapping]] = ..., mode_ids: _Optional[_Iterable[int]] = ..., unobserved_landmarks: _Optional[_Iterable[int]] = ..., bridged_share: _Optional[float] = ..., samples: _Optional[int] = ..., acceptance_rate: _Optional[float] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., degraded: _Optional[bool] = ..., forecast_rate_hz: _Optional[float] = ..., filled_share: _Optional[float] = ..., anomaly: _Optional[_Union[_anomaly_pb2.Verdict, _Mapping]] = ...) -> None: ...
 
 class Timing(_message.Message):
     __slots__ = ("queue_us", "compute_us", "age_us", "batch_size")
