@@ -122,6 +122,22 @@ class Settings(BaseSettings):
     grace_ms: Annotated[int, Field(ge=0, le=600_000)] = 2000
     """Milliseconds to finish what is under way after SIGTERM."""
 
+    # Alerts
+    anomaly: bool = True
+    """Watch the motion for what was not in the forecasts, wherever there is a calibration for the weights."""
+    calibration: OptionalPath = None
+    """Calibration file, as `pose-bridge calibrate` writes it; '' for the one that comes with the bundled weights."""
+    false_alarms_per_hour: Annotated[float, Field(ge=0.01, le=1000.0)] = 1.0
+    """False alarms per hour and avatar that are acceptable, where a client does not say."""
+    alert_log: OptionalPath = None
+    """SQLite file of the alerts; '' for one in the user's state folder."""
+    alert_log_days: Annotated[float, Field(gt=0.0, le=36_500.0)] = 30.0
+    """Days after which an alert that is over is forgotten."""
+    alert_log_mb: Annotated[float, Field(ge=1.0, le=1_000_000.0)] = 256.0
+    """Megabytes that the alert log may take; the oldest alerts go first."""
+    webhooks: OptionalPath = None
+    """File of the webhooks that are told of alerts: [[webhooks]] with name, url and secret_file."""
+
     # Security
     tls_cert: OptionalPath = None
     """Certificate chain of the gRPC front, PEM; comes with tls_key."""

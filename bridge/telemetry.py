@@ -53,6 +53,33 @@ class TransportTelemetry:
         self.age_s = Histogram()
 
 
+class AnomalyTelemetry:
+    """What the anomaly side saw.
+
+    Attributes:
+        verdicts: frames that got a p-value.
+        no_verdicts: frames that got none, by reason (`bridge.wire.alerts.NoVerdict`).
+        alerts: changes of alerts that were stored, by state.
+        active: alerts that are on.
+        dropped: frames that were not scored because the monitor was too far behind.
+        store_failures: tries to store a change that failed.
+        backlog: changes that wait to be stored.
+        deliveries: to webhooks, by (name, "delivered", "failed" or "dead").
+        scoring_s: seconds of CPU time of the monitor's thread: scoring, and storing alerts.
+    """
+
+    def __init__(self) -> None:
+        self.verdicts = 0
+        self.no_verdicts: Counter[str] = Counter()
+        self.alerts: Counter[str] = Counter()
+        self.active = 0
+        self.dropped = 0
+        self.store_failures = 0
+        self.backlog = 0
+        self.deliveries: Counter[tuple[str, str]] = Counter()
+        self.scoring_s = 0.0
+
+
 class Telemetry:
     """Everything that is counted.
 
@@ -65,6 +92,7 @@ class Telemetry:
         batch_windows: windows in a batch.
         batches_failed: computed one by one after they failed as a whole.
         engine_restarts: of an engine in a process of its own.
+        anomaly: of scores and alerts.
     """
 
     def __init__(self) -> None:
@@ -76,6 +104,7 @@ class Telemetry:
         self.batch_windows = Histogram(BATCH_BOUNDS)
         self.batches_failed = 0
         self.engine_restarts = 0
+        self.anomaly = AnomalyTelemetry()
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count forecasts that were due and not sent; from any thread."""

@@ -28,6 +28,15 @@ PANELS: dict[str, tuple[str, ...]] = {
         "max_pending",
         "grace_ms",
     ),
+    "Alerts": (
+        "anomaly",
+        "calibration",
+        "false_alarms_per_hour",
+        "alert_log",
+        "alert_log_days",
+        "alert_log_mb",
+        "webhooks",
+    ),
     "Security": (
         "tls_cert",
         "tls_key",

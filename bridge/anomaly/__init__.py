@@ -1,0 +1,44 @@
+"""Motion that was not in the forecasts: scores, calibrated p-values, alerts that are stored before they are told."""
+
+from __future__ import annotations
+
+from bridge.anomaly.alert_log import AlertLog, Delivery
+from bridge.anomaly.calibration import BUNDLED_CALIBRATION, Calibration, CalibrationIdentity, CalibrationReport
+from bridge.anomaly.desk import AnomalyDesk, open_desk
+from bridge.anomaly.hub import AlertHub
+from bridge.anomaly.monitor import AnomalyMonitor, AvatarName, AvatarWatch
+from bridge.anomaly.replay import ReplayedTrack, identity_of, replay
+from bridge.anomaly.rule import AlertRule, RuleChange, RuleSettings, Thresholds, run_rule
+from bridge.anomaly.scored import SCORE_NAMES, FrameScores, ScoredTrack
+from bridge.anomaly.track import SCORED_SAMPLES, TrackScorer
+from bridge.anomaly.watcher import TrackWatcher, WatchedFrame
+
+__all__ = [
+    "BUNDLED_CALIBRATION",
+    "SCORED_SAMPLES",
+    "SCORE_NAMES",
+    "AlertHub",
+    "AlertLog",
+    "AlertRule",
+    "AnomalyDesk",
+    "AnomalyMonitor",
+    "AvatarName",
+    "AvatarWatch",
+    "Calibration",
+    "CalibrationIdentity",
+    "CalibrationReport",
+    "Delivery",
+    "FrameScores",
+    "ReplayedTrack",
+    "RuleChange",
+    "RuleSettings",
+    "ScoredTrack",
+    "Thresholds",
+    "TrackScorer",
+    "TrackWatcher",
+    "WatchedFrame",
+    "identity_of",
+    "open_desk",
+    "replay",
+    "run_rule",
+]
