@@ -20,6 +20,7 @@ import numpy as np
 import zmq
 from google.protobuf.message import Message
 
+from bridge.anomaly.desk import AnomalyDesk
 from bridge.config import Settings
 from bridge.engine import Engine
 from bridge.service import Endpoints, Server
@@ -32,6 +33,7 @@ PATIENCE_S = 20.0
 """How long a test waits for what must come; never reached when all is well."""
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
+Metadata = tuple[tuple[str, str], ...]
 TRANSPORTS = ("grpc", "zmq")
 SERVICE = "/posebridge.v1.ForecastService"
 
@@ -87,12 +89,12 @@ def config_message(layout: Layout, **changed: object) -> forecast_pb2.SessionCon
 class RunningServer:
     """A real server on free ports, its event loop on a thread of its own."""
 
-    def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, *, engine: Engine | None = None, desk: AnomalyDesk | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         # A test that fails before it stops its server must not keep the whole run from ending.
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-server", daemon=True)
         self._thread.start()
-        self._server = Server(settings, engine=engine)
+        self._server = Server(settings, engine=engine, desk=desk)
         self._stopped = False
         try:
             self.endpoints: Endpoints = self._call(self._server.start())
@@ -227,7 +229,7 @@ class GrpcClient:
             answer: M = method(request, timeout=PATIENCE_S)
             return answer
         except grpc.RpcError as error:
-            raise _failure(error) from None
+            raise call_failure(error) from None
 
     def _read(self) -> None:
         assert self._call is not None
@@ -236,12 +238,13 @@ class GrpcClient:
                 self._incoming.put(message)
                 self._reading.wait()
         except grpc.RpcError as error:
-            self._incoming.put(_failure(error))
+            self._incoming.put(call_failure(error))
             return
         self._incoming.put(StreamEnded())
 
 
-def _failure(error: grpc.RpcError) -> CallFailed:
+def call_failure(error: grpc.RpcError) -> CallFailed:
+    """A call's end as the clients here raise it."""
     details = [value for key, value in error.trailing_metadata() or () if key == "posebridge-error-bin"]
     detail = forecast_pb2.ErrorDetail.FromString(details[0]) if details else forecast_pb2.ErrorDetail()
     if not details:

@@ -48,6 +48,7 @@ def child_server(
         log_file = Path(folder) / "server.log"
         command = [sys.executable, "-m", "bridge.cli", "serve", "--grpc", grpc, "--zmq", zmq]
         command += ["--ops", "", "--ready-file", str(ready_file), "--log-level", "warning"]
+        command += ["--alert-log", str(Path(folder) / "alerts.sqlite3")]
         command += ["--weights", str(weights.resolve())] if weights else []
         command += ["--threads", str(threads)] if threads else []
         # The child runs this very package, wherever it was started from.

@@ -1,6 +1,6 @@
 """Who is calling and what they may do: bearer tokens with scopes and limits.
 
-Without a tokens file everyone may stream and watch without limits. A token never appears in an error, a log or a repr.
+Without a tokens file everyone may do everything, without limits. A token never appears in an error, a log or a repr.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class AccessControl:
     def __init__(self, entries: Iterable[TokenEntry] | None = None) -> None:
         self.required = entries is not None
         self._known = [(entry.digest, AccessGrant(entry.name, entry.scopes, entry.limits)) for entry in entries or ()]
-        self._anonymous = AccessGrant("anonymous", (Scope.STREAM, Scope.WATCH))
+        self._anonymous = AccessGrant("anonymous", Scope)
 
     @classmethod
     def load(cls, path: Path | None) -> AccessControl:

@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import NoReturn
 
 import grpc
 import grpc.aio
 import structlog
-from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from bridge import limits
-from bridge.errors import BridgeError, InvalidInput, ResourceExhausted, Unauthenticated, Unavailable
+from bridge.errors import BridgeError, InvalidInput, ResourceExhausted, Unavailable
 from bridge.service.access import AccessControl, AccessGrant
+from bridge.service.alert_calls import AlertCalls
+from bridge.service.anomaly_grpc import ANOMALY_SERVICE_NAME, AnomalyGrpc
+from bridge.service.grpc_calls import abort, bearer_token, serialize
 from bridge.service.grpc_stream import ForecastStream, Submissions, Wakeups
-from bridge.service.statuses import status_of
 from bridge.service.tokens import Scope
 from bridge.service.watch import WatchPublisher
 from bridge.session import Answer, SessionRegistry
@@ -57,7 +57,7 @@ _STOP_TIMEOUT_S = 5.0
 
 
 class GrpcFront:
-    """Serves ``ForecastService``, health (per service and overall) and reflection on one address.
+    """Serves ``ForecastService``, ``AnomalyService``, health (of each and overall) and reflection on one address.
 
     Health and reflection ask for no token: load balancers have none, and they tell nothing about clients.
 
@@ -68,6 +68,7 @@ class GrpcFront:
         access: who may do what; by default everyone may.
         credentials: TLS; by default the port is open.
         watch: gets every forecast that is sent.
+        calls: answers what is asked about alerts; by default they are off.
         telemetry: counts the errors that do not belong to a session.
     """
 
@@ -80,6 +81,7 @@ class GrpcFront:
         access: AccessControl | None = None,
         credentials: grpc.ServerCredentials | None = None,
         watch: WatchPublisher | None = None,
+        calls: AlertCalls | None = None,
         telemetry: TransportTelemetry | None = None,
     ) -> None:
         self._registry = registry
@@ -89,6 +91,12 @@ class GrpcFront:
         self._credentials = credentials
         self._watch = watch
         self._telemetry = telemetry or TransportTelemetry()
+        self._anomaly = AnomalyGrpc(
+            calls or AlertCalls(None),
+            access=self._access,
+            telemetry=self._telemetry,
+            draining=lambda: registry.draining,
+        )
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._wakeups: Wakeups | None = None
@@ -106,9 +114,10 @@ class GrpcFront:
         """
         host = _require_bindable(address)
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self._handlers(),))
+        server.add_generic_rpc_handlers((self._handlers(), self._anomaly.handlers()))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        names = (SERVICE_NAME, ANOMALY_SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
         try:
             if self._credentials is None:
                 port = server.add_insecure_port(address)
@@ -127,7 +136,7 @@ class GrpcFront:
     async def set_serving(self, serving: bool) -> None:
         """Say to health checks whether calls make sense at present; after `announce_stop` it changes nothing."""
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in (SERVICE_NAME, health.OVERALL_HEALTH):
+        for name in (SERVICE_NAME, ANOMALY_SERVICE_NAME, health.OVERALL_HEALTH):
             await self._health.set(name, status)
 
     async def announce_stop(self) -> None:
@@ -138,6 +147,7 @@ class GrpcFront:
         """Refuse new calls, give open ones ``grace_s`` seconds, then end them."""
         if self._janitor is not None:
             self._janitor.cancel()
+        self._anomaly.end_watches()
         if self._server is not None:
             try:
                 async with asyncio.timeout(grace_s + _STOP_TIMEOUT_S):
@@ -148,11 +158,11 @@ class GrpcFront:
     def _handlers(self) -> grpc.GenericRpcHandler:
         # Requests arrive as bytes: parsing is ours, so that both transports say the same of what does not parse.
         methods = {
-            "Forecast": grpc.unary_unary_rpc_method_handler(self._forecast, response_serializer=_serialize),
+            "Forecast": grpc.unary_unary_rpc_method_handler(self._forecast, response_serializer=serialize),
             "StreamForecasts": grpc.stream_stream_rpc_method_handler(
-                self._stream_forecasts, response_serializer=_serialize
+                self._stream_forecasts, response_serializer=serialize
             ),
-            "GetModelInfo": grpc.unary_unary_rpc_method_handler(self._get_model_info, response_serializer=_serialize),
+            "GetModelInfo": grpc.unary_unary_rpc_method_handler(self._get_model_info, response_serializer=serialize),
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
 
@@ -160,10 +170,10 @@ class GrpcFront:
         self, data: bytes, context: grpc.aio.ServicerContext
     ) -> forecast_pb2.GetModelInfoResponse:
         try:
-            self._access.authenticate(_token(context)).require_size(len(data))
+            self._access.authenticate(bearer_token(context)).require_size(len(data))
             parse_message(forecast_pb2.GetModelInfoRequest, data)
         except BridgeError as error:
-            await self._abort(context, error)
+            await abort(context, error, self._telemetry)
         return self._registry.model_info()
 
     async def _forecast(self, data: bytes, context: grpc.aio.ServicerContext) -> forecast_pb2.ForecastResponse:
@@ -180,13 +190,13 @@ class GrpcFront:
             request = parse_message(forecast_pb2.ForecastRequest, data)
             call = self._registry.forecast(request, take, grant=grant, time_left_s=context.time_remaining())
         except BridgeError as error:
-            await self._abort(context, error)
+            await abort(context, error, self._telemetry)
         try:
             answer = await answered
         finally:
             call.cancel()
         if isinstance(answer, BridgeError):
-            await self._abort(context, answer)
+            await abort(context, answer, self._telemetry)
         return answer
 
     async def _stream_forecasts(self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
@@ -205,7 +215,7 @@ class GrpcFront:
             )
             await self._open(stream)
         except BridgeError as error:
-            await self._abort(context, error)
+            await abort(context, error, self._telemetry)
         if stream.session is None:
             return
         self._streams.add(stream)
@@ -217,7 +227,7 @@ class GrpcFront:
         if stream.client_gone:
             await asyncio.sleep(_CANCELLED_WITHIN_S)  # the call's cancellation is on its way: nobody is owed a status
         if stream.ended_by is not None:
-            await self._abort(context, stream.ended_by)
+            await abort(context, stream.ended_by, self._telemetry)
 
     async def _open(self, stream: ForecastStream) -> None:
         if self._unopened >= _MAX_UNOPENED:
@@ -239,35 +249,14 @@ class GrpcFront:
                 stream.end_if_idle(self._idle_timeout_s)
 
     def _granted(self, context: grpc.aio.ServicerContext) -> AccessGrant:
-        grant = self._access.authenticate(_token(context))
+        grant = self._access.authenticate(bearer_token(context))
         grant.require(Scope.STREAM)
         return grant
-
-    async def _abort(self, context: grpc.aio.ServicerContext, error: BridgeError) -> NoReturn:
-        self._telemetry.errors[error.kind.name] += 1
-        code, message, metadata = status_of(error)
-        await context.abort(code, message, metadata)
-        raise AssertionError("abort does not return")
-
-
-def _token(context: grpc.aio.ServicerContext) -> str | None:
-    """Return what comes as ``authorization: Bearer TOKEN``, None without such metadata."""
-    values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
-    if not values:
-        return None
-    scheme, _, token = str(values[0]).partition(" ")
-    if len(values) > 1 or scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("does not read", field="authorization", expected="one value, `Bearer TOKEN`")
-    return token.strip()
 
 
 def _settle(answered: asyncio.Future[Answer], answer: Answer) -> None:
     if not answered.done():  # the call may have been cancelled meanwhile
         answered.set_result(answer)
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _require_bindable(address: str) -> str:

@@ -1,8 +1,8 @@
 """What a server counted and how it stands, as Prometheus metrics.
 
 Everything is called ``posebridge_*`` and in base units (seconds, bytes, ratios). Labels take a few values that are
-known beforehand: a transport, a reason, an error code, the number of an engine. Names that come from clients never
-become labels.
+known beforehand: a transport, a reason, an error code, the number of an engine, the state of an alert, the name that
+the operator gave a webhook. Names that come from clients never become labels.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from bridge.engine import DropReason
 from bridge.errors import ErrorKind
 from bridge.service.logs import lost_records
 from bridge.telemetry import Histogram, Telemetry, TransportTelemetry
+from bridge.wire.alerts import AlertState, NoVerdict
 
 TRANSPORTS = ("grpc", "zmq")
 REASONS = (*(reason.value for reason in DropReason), "paced", "refused", "replaced", "stale")
 CODES = tuple(kind.name for kind in ErrorKind)
+VERDICTS = ("given", *(reason.value for reason in NoVerdict))
+STATES = tuple(state.value for state in AlertState)
 OTHER = "other"
 """Label for what is counted under a name that is none of the above."""
 
@@ -54,6 +57,10 @@ class ServerStatus(Protocol):
         """Whether the server is about to stop."""
         ...
 
+    def alerts_on(self) -> bool:
+        """Whether motion is watched: alerts are not switched off, and there is a calibration."""
+        ...
+
 
 def metrics_registry(telemetry: Telemetry, status: ServerStatus, engines: Sequence[object] = ()) -> CollectorRegistry:
     """Return a registry of its own for one server.
@@ -78,6 +85,7 @@ class _ServerCollector(Collector):
         yield from self._gauges()
         yield from self._transports()
         yield from self._engine()
+        yield from self._anomaly()
 
     def _gauges(self) -> Iterator[Metric]:
         status = self._status
@@ -160,6 +168,45 @@ class _ServerCollector(Collector):
         yield CounterMetricFamily(
             "posebridge_engine_restarts", "Restarts of an engine's process.", telemetry.engine_restarts
         )
+
+    def _anomaly(self) -> Iterator[Metric]:
+        anomaly = self._telemetry.anomaly
+        yield GaugeMetricFamily("posebridge_alerts_on", "1 if motion is watched.", float(self._status.alerts_on()))
+        yield _labelled(
+            CounterMetricFamily(
+                "posebridge_verdicts",
+                "Frames that were judged: given, or why there was no verdict.",
+                labels=["verdict"],
+            ),
+            _known({"given": anomaly.verdicts, **anomaly.no_verdicts}, VERDICTS),
+        )
+        yield CounterMetricFamily(
+            "posebridge_verdicts_dropped",
+            "Frames that were not judged because the scores were too far behind.",
+            anomaly.dropped,
+        )
+        yield CounterMetricFamily(
+            "posebridge_scoring_cpu_seconds", "Processor time spent on scores.", anomaly.scoring_s
+        )
+        yield _labelled(
+            CounterMetricFamily("posebridge_alerts", "Changes of alerts that were stored.", labels=["state"]),
+            _known(anomaly.alerts, STATES),
+        )
+        yield GaugeMetricFamily("posebridge_alerts_active", "Alerts that are on.", anomaly.active)
+        yield CounterMetricFamily(
+            "posebridge_alert_store_failures",
+            "Tries to store a change of an alert that failed; it is tried again.",
+            anomaly.store_failures,
+        )
+        yield GaugeMetricFamily(
+            "posebridge_alerts_unstored", "Changes of alerts that wait to be stored, told to nobody.", anomaly.backlog
+        )
+        deliveries = CounterMetricFamily(
+            "posebridge_webhook_deliveries", "Tries to deliver an alert to a webhook.", labels=["webhook", "result"]
+        )
+        for (webhook, result), count in dict(anomaly.deliveries).items():
+            deliveries.add_metric([webhook, result], count)
+        yield deliveries
 
 
 class _EngineCollector(Collector):

@@ -1,4 +1,4 @@
-"""The server: engines, one session registry, two fronts, an ops page; started, drained and stopped in order."""
+"""The server: engines, alerts, one session registry, two fronts, an ops page; started, drained and stopped in order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from bridge.anomaly.desk import AnomalyDesk, open_desk
 from bridge.config import Settings, default_threads
-from bridge.engine import Batcher, CostModel, Dispatcher, Engine
+from bridge.engine import Batcher, CostModel, Dispatcher, Engine, EngineInfo
 from bridge.engine.opening import open_engines
 from bridge.engine.warmup import warm_up
+from bridge.service.alert_calls import AlertCalls
 from bridge.service.grpc_front import GrpcFront
 from bridge.service.metrics import metrics_registry
 from bridge.service.ops import OpsServer
@@ -42,15 +44,17 @@ class Endpoints:
 
 
 class Server:
-    """Serves forecasts as ``settings`` say; with ``engine``, from that instead of the one they name.
+    """Serves forecasts and alerts as ``settings`` say; with ``engine`` or ``desk``, from these instead of its own.
 
     `start` and `stop` belong to one event loop. A server runs once. ``registry`` holds its sessions; None before
     `start`. The methods that say how it stands may be called from any thread.
     """
 
-    def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, *, engine: Engine | None = None, desk: AnomalyDesk | None = None) -> None:
         self._settings = settings
         self._engine = engine
+        self._desk = desk
+        self._calls: AlertCalls | None = None
         self.telemetry = Telemetry()
         self._dispatcher: Dispatcher | None = None
         self.registry: SessionRegistry | None = None
@@ -66,9 +70,10 @@ class Server:
 
         Raises:
             CheckpointError: if the weights cannot be used.
-            Unavailable: if an address cannot be bound, or an engine does not get ready.
-            InvalidInput: if an address or the device does not read, a key, certificate or tokens file is wrong, or an
-                address that others can reach has no encryption.
+            Unavailable: if an address cannot be bound, an engine does not get ready, or the alert log cannot be opened.
+            InvalidInput: if an address or the device does not read, a key, certificate, tokens or webhooks file is
+                wrong, or an address that others can reach has no encryption.
+            FailedPrecondition: if the calibration that the settings name belongs to other weights.
         """
         settings = self._settings
         protection = Protection.load(settings)
@@ -86,13 +91,19 @@ class Server:
             if self._engine is None:
                 for engine in engines:
                     await asyncio.to_thread(warm_up, engine, costs)
+            if self._desk is None:
+                self._desk = await asyncio.to_thread(self._open_desk, dispatcher.info)
+            self._calls = AlertCalls(self._desk)
             self.registry = SessionRegistry(
                 dispatcher,
                 max_sessions=settings.max_sessions,
                 max_avatars=settings.max_avatars,
                 avatar_idle_s=settings.avatar_idle_timeout_s,
+                monitor=None if self._desk is None else self._desk.monitor,
             )
             dispatcher.start()
+            if self._desk is not None:
+                await asyncio.to_thread(self._desk.start)
             endpoints = await self._listen(self.registry, protection)
             if settings.ops:
                 self._ops = OpsServer(self, metrics_registry(self.telemetry, self, engines))
@@ -112,6 +123,7 @@ class Server:
             refinement=info.refinement,
             weights=info.weights_id[:12],
             tokens=protection.access.required,
+            alerts=self._desk is not None,
             pid=os.getpid(),
         )
         return endpoints
@@ -195,6 +207,10 @@ class Server:
         """Whether the server is about to stop."""
         return self.registry is not None and self.registry.draining
 
+    def alerts_on(self) -> bool:
+        """Whether motion is watched: alerts are not switched off, and there is a calibration."""
+        return self._desk is not None
+
     # -- parts
 
     def _open_engines(self) -> list[Engine]:
@@ -210,12 +226,24 @@ class Server:
             telemetry=self.telemetry,
         )
 
+    def _open_desk(self, info: EngineInfo) -> AnomalyDesk | None:
+        return open_desk(
+            self._settings,
+            layout=info.layout,
+            rate_hz=info.rate_hz,
+            weights_id=info.weights_id,
+            refinement=info.refinement,
+            telemetry=self.telemetry.anomaly,
+        )
+
     async def _listen(self, registry: SessionRegistry, protection: Protection) -> Endpoints:
         settings = self._settings
         grpc_address = zmq_address = watch_address = ""
         if settings.zmq_watch:
             self._watch = WatchPublisher(curve=protection.curve)
             watch_address = self._watch.start(settings.zmq_watch)
+            if self._desk is not None:
+                self._desk.hub.listen(self._watch.note_alert)
         if settings.grpc:
             self._grpc = GrpcFront(
                 registry,
@@ -223,6 +251,7 @@ class Server:
                 access=protection.access,
                 credentials=protection.credentials,
                 watch=self._watch,
+                calls=self._calls,
                 telemetry=self.telemetry.transports["grpc"],
             )
             grpc_address = await self._grpc.start(settings.grpc)
@@ -234,6 +263,7 @@ class Server:
                 access=protection.access,
                 curve=protection.curve,
                 watch=self._watch,
+                calls=self._calls,
                 telemetry=self.telemetry.transports["zmq"],
             )
             zmq_address = self._zmq.start(settings.zmq)
@@ -257,7 +287,8 @@ class Server:
                 await self._health
         if self._grpc is not None:
             await self._grpc.stop(_CLOSING_GRACE_S)
-        for part in (self._zmq, self._watch, self._ops, self._dispatcher):
+        # The desk after whoever reads its log or gives it frames.
+        for part in (self._zmq, self._calls, self._watch, self._ops, self._dispatcher, self._desk):
             if part is not None:
                 await asyncio.to_thread(part.stop)
 

@@ -48,9 +48,9 @@ class Scope(StrEnum):
     STREAM = "stream"
     """Send frames, get forecasts."""
     WATCH = "watch"
-    """See what the server says of others' avatars."""
+    """See what the server says of others' avatars: verdicts, and alerts with what was seen around them."""
     ADMIN = "admin"
-    """Change what a running server does."""
+    """Change what a running server has: acknowledge alerts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Forecasts for whoever wants to watch: an XPUB socket on a thread of its own."""
+"""Forecasts and alerts for whoever wants to watch: an XPUB socket on a thread of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import zmq
 from bridge.errors import InvalidInput
 from bridge.service.curve import CurveServer, ZapHandler
 from bridge.service.zmq_address import bind, require_free
+from bridge.wire.alerts import Alert
+from bridge.wire.codec import alert_to_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 
 _log = structlog.get_logger(__name__)
@@ -20,6 +22,7 @@ _log = structlog.get_logger(__name__)
 _SEND_QUEUE_MESSAGES = 64
 """Messages that libzmq holds for one watcher; one that reads too slowly misses what comes then."""
 _WAITING_MESSAGES = 1024
+_WAITING_ALERTS = 4096
 _MAX_TOPICS = 4096
 """Topics that are told apart; with more of them everything is published."""
 _LONGEST_RECEIVED = 4096
@@ -30,10 +33,12 @@ _HEARTBEAT_TIMEOUT_MS = 15_000
 
 
 class WatchPublisher:
-    """Publishes messages of two parts: the topic ``forecast/<client>/<avatar>`` and a serialized ``PoseForecast``.
+    """Publishes messages of two parts, a topic and a serialized message.
 
-    A watcher's SUB socket subscribes to a topic or the beginning of one: ``forecast/`` for everything. Ask `wants`
-    before encoding. `start` and `stop` may be called from any one thread, `wants` and `publish` from any.
+    ``forecast/<client>/<avatar>`` comes with a ``PoseForecast``, ``alerts/<client>/<avatar>`` with an ``Alert``. A
+    watcher's SUB socket subscribes to a topic or the beginning of one: ``forecast/`` for all forecasts. One that reads
+    too slowly misses messages: of alerts it can ask for the changes after the last cursor that it has seen. Ask `wants`
+    before encoding. `start` and `stop` may be called from any one thread, the others from any.
     """
 
     def __init__(self, *, curve: CurveServer | None = None) -> None:
@@ -43,6 +48,7 @@ class WatchPublisher:
         self._stopping = False
         self._topics: tuple[bytes, ...] = ()
         self._waiting: deque[tuple[bytes, bytes]] = deque(maxlen=_WAITING_MESSAGES)
+        self._alerts: deque[tuple[bytes, bytes]] = deque(maxlen=_WAITING_ALERTS)
         self._rung = False
         self.published = 0
 
@@ -101,9 +107,20 @@ class WatchPublisher:
             if topic.startswith(self._topics):
                 self.publish(topic, response.forecast.SerializeToString())
 
+    def note_alert(self, alert: Alert) -> None:
+        """Publish a change of an alert, if someone watches; it goes before all forecasts that wait."""
+        if self._topics:
+            topic = topic_of(alert.client_name, alert.avatar_id, kind="alerts")
+            if topic.startswith(self._topics):
+                self._alerts.append((topic, alert_to_message(alert).SerializeToString()))
+                self._call()
+
     def publish(self, topic: bytes, data: bytes) -> None:
         """Hand a message over; never waits. When watchers are too slow the oldest messages are lost."""
         self._waiting.append((topic, data))
+        self._call()
+
+    def _call(self) -> None:
         if not self._rung:
             self._rung = True
             self._ring()
@@ -131,8 +148,9 @@ class WatchPublisher:
                 if publisher in events:
                     self._note_subscriptions(publisher, topics)
                 self._rung = False  # before looking: who comes after this rings again
-                while self._waiting:
-                    publisher.send_multipart(self._waiting.popleft(), zmq.NOBLOCK)
+                while self._alerts or self._waiting:
+                    waiting = self._alerts or self._waiting
+                    publisher.send_multipart(waiting.popleft(), zmq.NOBLOCK)
                     self.published += 1
         finally:
             self._topics = ()
@@ -154,9 +172,9 @@ class WatchPublisher:
             _log.info("watching" if topics else "not_watching")
 
 
-def topic_of(client_name: str, avatar_id: str) -> bytes:
-    """Return the topic under which an avatar's forecasts are published."""
-    return f"forecast/{client_name}/{avatar_id}".encode("ascii")
+def topic_of(client_name: str, avatar_id: str, *, kind: str = "forecast") -> bytes:
+    """Return the topic under which an avatar's forecasts are published, or its ``"alerts"``."""
+    return f"{kind}/{client_name}/{avatar_id}".encode("ascii")
 
 
 def require_watchers_known(*, tokens: bool, curve: CurveServer | None) -> None:

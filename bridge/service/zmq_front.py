@@ -7,11 +7,14 @@ import socket
 import threading
 import time
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 import zmq
+from google.protobuf.message import Message
 
 from bridge import limits
 from bridge.errors import (
@@ -24,12 +27,13 @@ from bridge.errors import (
     Unavailable,
 )
 from bridge.service.access import AccessControl, AccessGrant
+from bridge.service.alert_calls import AlertCalls
 from bridge.service.curve import CurveServer, ZapHandler
 from bridge.service.tokens import Scope
 from bridge.service.turns import Turns
 from bridge.service.watch import WatchPublisher
 from bridge.service.zmq_address import bind, require_free
-from bridge.session import Answer, Session, SessionRegistry
+from bridge.session import Session, SessionRegistry
 from bridge.telemetry import TransportTelemetry
 from bridge.wire.codec import error_to_detail, parse_message
 from bridge.wire.generated.posebridge.v1 import envelope_pb2
@@ -55,6 +59,11 @@ _CHECK_S = 1.0
 _HANDSHAKE_MS = 10_000
 _HEARTBEAT_MS = 5_000
 _HEARTBEAT_TIMEOUT_MS = 15_000
+_SCOPES_OF_ALERT_CALLS = {
+    "list_alerts": Scope.WATCH,
+    "get_alert_snapshot": Scope.WATCH,
+    "acknowledge_alert": Scope.ADMIN,
+}
 
 
 @dataclass(slots=True)
@@ -78,6 +87,7 @@ class ZmqFront:
         access: who may do what; by default everyone may.
         curve: makes the endpoint a CURVE server.
         watch: gets every forecast that is sent.
+        calls: answers what is asked about alerts; by default they are off.
         telemetry: counts the errors that do not belong to a session.
     """
 
@@ -89,6 +99,7 @@ class ZmqFront:
         access: AccessControl | None = None,
         curve: CurveServer | None = None,
         watch: WatchPublisher | None = None,
+        calls: AlertCalls | None = None,
         telemetry: TransportTelemetry | None = None,
     ) -> None:
         self._registry = registry
@@ -96,6 +107,7 @@ class ZmqFront:
         self._access = access or AccessControl()
         self._curve = curve
         self._watch = watch
+        self._calls = calls or AlertCalls(None)
         self._telemetry = telemetry or TransportTelemetry()
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._zap: ZapHandler | None = None
@@ -103,7 +115,7 @@ class ZmqFront:
         self._stopping = False
         # Other threads append to these and then ring, if nobody has; this thread empties them.
         self._ready: deque[bytes] = deque()
-        self._answers: deque[tuple[bytes, int, Answer]] = deque()
+        self._answers: deque[tuple[bytes, int, str, Message | BridgeError]] = deque()
         self._rung = False
         self._peers: dict[bytes, _Peer] = {}
         self._blocked: set[bytes] = set()
@@ -157,6 +169,10 @@ class ZmqFront:
         self._bell.close()
         self._bell_button.close()
         return True
+
+    def _take_answer(self, identity: bytes, request_id: int, payload: str, answer: Message | BridgeError) -> None:
+        self._answers.append((identity, request_id, payload, answer))
+        self._ring()
 
     def _wake(self, identity: bytes) -> None:
         self._ready.append(identity)
@@ -277,6 +293,8 @@ class ZmqFront:
             self._forecast(identity, envelope, len(data))
         elif payload == "get_model_info":
             self._get_model_info(identity, envelope)
+        elif payload in _SCOPES_OF_ALERT_CALLS:
+            self._call_about_alerts(identity, envelope, payload, len(data))
         elif payload == "heartbeat":
             if peer is not None:
                 peer.session.touch()
@@ -299,16 +317,34 @@ class ZmqFront:
         self._peers[identity] = _Peer(session, grant)
 
     def _forecast(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope, size: int) -> None:
-        request_id = envelope.request_id
-
-        def take(answer: Answer) -> None:
-            self._answers.append((identity, request_id, answer))
-            self._ring()
-
+        take = partial(self._take_answer, identity, envelope.request_id, "forecast")
         try:
             self._registry.forecast(envelope.forecast, take, grant=self._granted(envelope, size))
         except BridgeError as error:
-            self._send_error(identity, error, request_id=request_id)
+            self._send_error(identity, error, request_id=envelope.request_id)
+
+    def _call_about_alerts(
+        self, identity: bytes, envelope: envelope_pb2.ClientEnvelope, payload: str, size: int
+    ) -> None:
+        def take(answered: Future[Any]) -> None:
+            if answered.cancelled():
+                return  # the server stops
+            error = answered.exception()
+            answer = error if isinstance(error, BridgeError) else answered.result()
+            self._take_answer(identity, envelope.request_id, payload, answer)
+
+        try:
+            self._granted(envelope, size, _SCOPES_OF_ALERT_CALLS[payload])
+            answer: Future[Any]
+            if payload == "list_alerts":
+                answer = self._calls.list_alerts(envelope.list_alerts)
+            elif payload == "acknowledge_alert":
+                answer = self._calls.acknowledge(envelope.acknowledge_alert)
+            else:
+                answer = self._calls.snapshot(envelope.get_alert_snapshot)
+            answer.add_done_callback(take)
+        except BridgeError as error:
+            self._send_error(identity, error, request_id=envelope.request_id)
 
     def _get_model_info(self, identity: bytes, envelope: envelope_pb2.ClientEnvelope) -> None:
         try:
@@ -319,17 +355,19 @@ class ZmqFront:
         info = self._registry.model_info()
         self._send(identity, envelope_pb2.ServerEnvelope(request_id=envelope.request_id, get_model_info=info))
 
-    def _granted(self, envelope: envelope_pb2.ClientEnvelope, size: int) -> AccessGrant:
+    def _granted(self, envelope: envelope_pb2.ClientEnvelope, size: int, scope: Scope = Scope.STREAM) -> AccessGrant:
         grant = self._access.authenticate(envelope.token)
-        grant.require(Scope.STREAM)
+        grant.require(scope)
         grant.require_size(size)
         return grant
 
-    def _answer(self, identity: bytes, request_id: int, answer: Answer) -> None:
+    def _answer(self, identity: bytes, request_id: int, payload: str, answer: Message | BridgeError) -> None:
         if isinstance(answer, BridgeError):
             self._send_error(identity, answer, request_id=request_id)
         else:
-            self._send(identity, envelope_pb2.ServerEnvelope(request_id=request_id, forecast=answer))
+            # An answer lies in the field that is called like its question's.
+            answered: dict[str, Any] = {payload: answer}
+            self._send(identity, envelope_pb2.ServerEnvelope(request_id=request_id, **answered))
 
     def _send_what_is_ready(self) -> None:
         while self._answers:

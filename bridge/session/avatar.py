@@ -9,14 +9,18 @@ from enum import Enum, auto
 import numpy as np
 
 from bridge import limits
+from bridge.anomaly.monitor import AvatarWatch
+from bridge.anomaly.track import SCORED_SAMPLES, scored_steps
 from bridge.engine import Allowance, Completed, EngineInfo, EngineRequest, Outcome, RequestKey
 from bridge.frames import AddOutcome, Frame
+from bridge.seeds import forecast_seed
 from bridge.session.filling import GapFiller
 from bridge.session.modes import ModeTracker
 from bridge.session.pacer import Pacer, Thinner
 from bridge.timeline import Snapshot, Timeline
 from bridge.wire.values import Forecast, SessionConfig, Timing
 
+_JUDGED = (AddOutcome.APPENDED, AddOutcome.RESTARTED, AddOutcome.UNDETECTED)
 _OVERTAKEN_US = 60_000_000
 """A forecast older than the newest by more than this is not late: the sender's clock has changed."""
 
@@ -37,8 +41,18 @@ class Avatar:
     All belongs to the transport's thread, but `is_newest` and `note_missed` to those that deliver outcomes.
     """
 
-    def __init__(self, avatar_id: str, session_id: str, config: SessionConfig, info: EngineInfo) -> None:
+    def __init__(
+        self,
+        avatar_id: str,
+        session_id: str,
+        config: SessionConfig,
+        info: EngineInfo,
+        watch: AvatarWatch | None = None,
+    ) -> None:
         self.avatar_id = avatar_id
+        self.watch = watch
+        """Judges the motion against what was forecast; None where that is switched off."""
+        self._unwatched: list[tuple[Frame, bool]] = []
         self.last_seen_s = 0.0
         self.refused_until_s = 0.0
         """No forecast is made before this time of the dispatcher's clock."""
@@ -71,6 +85,7 @@ class Avatar:
         """Put other settings in force, from the next frame on."""
         self.config = config
         self.horizon_frames = config.horizon_steps(self._info.rate_hz)
+        self._scored_steps = min(scored_steps(self._info.rate_hz), self.horizon_frames)
         self._pacer = Pacer(config.forecast_rate_hz)
 
     @property
@@ -91,6 +106,8 @@ class Avatar:
                 self._timeline.add(filled)
                 self.frames_filled += 1
         outcome = self._timeline.add(frame)
+        if self.watch is not None and outcome in _JUDGED:
+            self._unwatched.append((frame, outcome is AddOutcome.RESTARTED))
         if outcome is AddOutcome.RESTARTED:
             self._pacer.restart()
         elif outcome is not AddOutcome.APPENDED:
@@ -98,6 +115,26 @@ class Avatar:
         if self._timeline.missing_ms() > 0:
             return Due.NOTHING
         return Due.FORECAST if self._pacer.due(frame.timestamp_us) else Due.REFRESH
+
+    @property
+    def has_unwatched(self) -> bool:
+        """Whether frames wait for `hand_over`."""
+        return bool(self._unwatched)
+
+    def hand_over(self, awaited_us: int | None) -> None:
+        """Give the frames that were added since the last time to who judges them; observed ones only, never filled in.
+
+        ``awaited_us`` is the time of the frame that a forecast is asked for, None if there is none.
+        """
+        frames, self._unwatched = self._unwatched, []
+        if self.watch is not None:
+            for frame, restarted in frames:
+                self.watch.observe(frame, awaits=frame.timestamp_us == awaited_us, restarted=restarted)
+
+    @property
+    def samples(self) -> int:
+        """Trajectories that are drawn for a forecast when there is no want: what was asked for and scores need."""
+        return self.config.samples if self.watch is None else max(self.config.samples, SCORED_SAMPLES)
 
     def passes(self, rate_share: float) -> bool:
         """Whether a forecast that is due is asked for when only this share of them can be had."""
@@ -121,17 +158,27 @@ class Avatar:
         samples = config.samples
         if allowance is not None and allowance.samples_share < 1.0:
             samples = max(limits.MIN_SAMPLES, config.futures, round(samples * allowance.samples_share))
+        timestamp_us = snapshot.timestamp_us
+        compared = 0
+        if self.watch is not None:
+            # Scores are of a fixed number of samples, whatever the client asked for and the load allows.
+            samples = max(samples, SCORED_SAMPLES)
+            compared = SCORED_SAMPLES if self.watch.wants_samples(timestamp_us) else 0
         return EngineRequest(
             key=self._key,
             snapshot=snapshot,
             horizon_frames=self.horizon_frames,
             samples=samples,
             futures=config.futures,
-            seed=_seed(config.seed, self.avatar_id, snapshot.timestamp_us),
+            seed=forecast_seed(config.seed, self.avatar_id, timestamp_us),
             arrived_s=arrived_s,
             deadline_s=deadline_s,
             done=done,
             keep_samples=False,
+            scored_samples=compared,
+            scored_steps=self._scored_steps if compared else 0,
+            # What was filled in would be judged by the forecast that it comes from.
+            wants_likelihood=self.watch is not None and self._filler is None,
         )
 
     def note_missed(self) -> None:
@@ -176,16 +223,11 @@ class Avatar:
             degraded=missed > 0 or rate_share < 1.0 or request.samples < self.config.samples,
             forecast_rate_hz=self.config.forecast_rate_hz * rate_share,
             filled_share=0.0 if self._filler is None else snapshot.filled_share,
+            anomaly=None if self.watch is None else self.watch.verdict,
         )
         if self._filler is not None:
             self._filler.remember(forecast)
         return forecast
-
-
-def _seed(session_seed: int, avatar_id: str, timestamp_us: int) -> int:
-    """Return a number below 2^63 that depends on what the config promises: the seed and the frames."""
-    text = f"{session_seed}/{avatar_id}/{timestamp_us}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 def _share_of(avatar_id: str) -> float:

@@ -18,6 +18,10 @@ MAX_WAITING_ERRORS = 256
 """Frame errors that wait for a slow reader; beyond that the oldest is forgotten."""
 
 
+MAX_WAITING_ALERTS = 1024
+"""Changes of alerts that wait for a slow reader; beyond that the oldest is left to the log, which has them all."""
+
+
 @dataclass(slots=True, eq=False)
 class ReadyForecast:
     """A computed forecast. Its message is made when the client can take it, so one that is replaced costs nothing.
@@ -51,6 +55,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._notices: dict[str, forecast_pb2.StreamForecastsResponse] = {}
         self._errors: deque[forecast_pb2.StreamForecastsResponse] = deque(maxlen=MAX_WAITING_ERRORS)
+        self._alerts: deque[forecast_pb2.StreamForecastsResponse] = deque(maxlen=MAX_WAITING_ALERTS)
         self._forecasts: dict[str, ReadyForecast] = {}
         self._reader_waits = True
         self.forecasts_replaced = 0
@@ -61,7 +66,7 @@ class Outbox:
     def __len__(self) -> int:
         """Items waiting."""
         with self._lock:
-            return len(self._notices) + len(self._errors) + len(self._forecasts)
+            return len(self._notices) + len(self._alerts) + len(self._errors) + len(self._forecasts)
 
     @property
     def nbytes(self) -> int:
@@ -82,6 +87,12 @@ class Outbox:
                 del self._notices[next(kind for kind in self._notices if kind.startswith(_CONFIRMED))]
             return self._wake()
 
+    def put_alert(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
+        """Add a change of an alert; they go out in order."""
+        with self._lock:
+            self._alerts.append(message)
+            return self._wake()
+
     def put_error(self, message: forecast_pb2.StreamForecastsResponse) -> bool:
         """Add a frame error."""
         with self._lock:
@@ -100,10 +111,12 @@ class Outbox:
             return self._wake()
 
     def pop(self, now_s: float) -> Item | None:
-        """Return what goes next: notices, errors, then forecasts in the order of waiting; expired ones are skipped."""
+        """Return what goes next: notices, alerts, errors, forecasts, each in order; expired forecasts are skipped."""
         with self._lock:
             if self._notices:
                 return self._notices.pop(next(iter(self._notices)))
+            if self._alerts:
+                return self._alerts.popleft()
             if self._errors:
                 return self._errors.popleft()
             while self._forecasts:
@@ -120,6 +133,9 @@ class Outbox:
         with self._lock:
             if isinstance(item, ReadyForecast):
                 self._forecasts = {item.avatar.avatar_id: item, **self._forecasts}
+            elif item.WhichOneof("payload") == "alert":
+                if len(self._alerts) < MAX_WAITING_ALERTS:
+                    self._alerts.appendleft(item)
             elif item.WhichOneof("payload") == "frame_error":
                 if len(self._errors) < MAX_WAITING_ERRORS:
                     self._errors.appendleft(item)

@@ -11,6 +11,7 @@ import structlog
 
 import bridge
 from bridge import limits
+from bridge.anomaly.monitor import AnomalyMonitor
 from bridge.engine import Dispatcher, EngineRequest
 from bridge.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from bridge.session.grant import UNLIMITED, Grant
@@ -34,15 +35,23 @@ class SessionRegistry:
         max_sessions: sessions at a time.
         max_avatars: avatars of all sessions together; what comes beyond costs the newcomer's frames.
         avatar_idle_s: an avatar that is silent for so long is forgotten.
+        monitor: judges the avatars' motion and raises alerts; None where nobody does.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, *, max_sessions: int, max_avatars: int = 16_384, avatar_idle_s: float = 60.0
+        self,
+        dispatcher: Dispatcher,
+        *,
+        max_sessions: int,
+        max_avatars: int = 16_384,
+        avatar_idle_s: float = 60.0,
+        monitor: AnomalyMonitor | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._max_sessions = max_sessions
         self._places = Places(max_avatars)
         self._avatar_idle_s = avatar_idle_s
+        self._monitor = monitor
         self._lock = threading.Lock()
         self._sessions: dict[str, tuple[str, Session, Grant]] = {}
         self._draining = False
@@ -103,6 +112,7 @@ class SessionRegistry:
             places=self._places,
             telemetry=telemetry,
             avatar_idle_s=self._avatar_idle_s,
+            monitor=self._monitor,
         )
         with self._lock:
             self._require_open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from bridge import limits
+from bridge.anomaly.monitor import AnomalyMonitor, AvatarName
 from bridge.engine import EngineInfo
 from bridge.errors import BridgeError, ResourceExhausted
 from bridge.session.avatar import Avatar
@@ -26,6 +27,7 @@ class Roster:
         grant: limits of the caller. places: those of the server.
         idle_s: an avatar that is silent for so long is forgotten.
         now_s: seconds of the clock that all times here are of.
+        monitor: judges the avatars' motion; None where nobody does.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Roster:
         places: Places,
         idle_s: float,
         now_s: float,
+        monitor: AnomalyMonitor | None = None,
     ) -> None:
         self._session_id = session_id
         self._config = config
@@ -46,6 +49,7 @@ class Roster:
         self._places = places
         self._idle_s = idle_s
         self._swept_s = now_s
+        self._monitor = monitor if config.anomaly.enabled else None
         self._avatars: dict[str, Avatar] = {}
         self._configs: dict[str, SessionConfig] = {}
         self._served: frozenset[str] = frozenset()
@@ -91,6 +95,8 @@ class Roster:
         self._configs[own.avatar_id] = config
         if (avatar := self._avatars.get(own.avatar_id)) is not None:
             avatar.configure(config)
+            if avatar.watch is not None and self._monitor is not None:
+                self._monitor.configure(avatar.watch, config.anomaly.false_alarms_per_hour)
         return config
 
     def is_served(self, avatar: Avatar, avatars_share: float) -> bool:
@@ -109,12 +115,18 @@ class Roster:
         self._swept_s = now_s
         silent = [a.avatar_id for a in self._avatars.values() if now_s - a.last_seen_s >= self._idle_s]
         for avatar_id in silent:
-            del self._avatars[avatar_id]
+            self._unwatch(self._avatars.pop(avatar_id))
         self._give_back(len(silent))
 
     def close(self) -> None:
         """Give every place back."""
+        for avatar in self._avatars.values():
+            self._unwatch(avatar)
         self._give_back(len(self._avatars))
+
+    def _unwatch(self, avatar: Avatar) -> None:
+        if avatar.watch is not None and self._monitor is not None:
+            self._monitor.close(avatar.watch)
 
     def _forget_settings_of_the_absent(self) -> None:
         """Settings may come before their avatar; when there are too many, those of avatars that are not here go."""
@@ -135,7 +147,15 @@ class Roster:
         except BridgeError:
             self._places.free(1)
             raise
-        avatar = Avatar(avatar_id, self._session_id, self._configs.get(avatar_id, self._config), self._info)
+        config = self._configs.get(avatar_id, self._config)
+        watch = None
+        if self._monitor is not None:
+            watch = self._monitor.open(
+                AvatarName(config.client_name, avatar_id, self._session_id),
+                false_alarms_per_hour=config.anomaly.false_alarms_per_hour,
+                visibility_threshold=config.visibility_threshold,
+            )
+        avatar = Avatar(avatar_id, self._session_id, config, self._info, watch)
         self._avatars[avatar_id] = avatar
         return avatar
 

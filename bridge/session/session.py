@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from bridge import limits
+from bridge.anomaly.monitor import AnomalyMonitor
 from bridge.clock_sync import OneWayClock
 from bridge.engine import Allowance, Completed, Dispatcher, Dropped, DropReason, EngineRequest, Failed, Outcome
 from bridge.errors import BridgeError, FailedPrecondition, InternalError, InvalidInput, ResourceExhausted
@@ -18,7 +20,9 @@ from bridge.session.outbox import Item, Outbox, ReadyForecast
 from bridge.session.places import Places
 from bridge.session.roster import Roster
 from bridge.telemetry import TransportTelemetry
+from bridge.wire.alerts import Alert
 from bridge.wire.codec import (
+    alert_to_message,
     avatar_accepted_to_message,
     avatar_config_from_message,
     forecast_to_message,
@@ -52,6 +56,7 @@ class Session:
         places: of the server's avatars.
         telemetry: of the transport.
         avatar_idle_s: an avatar that is silent for so long is forgotten.
+        monitor: judges the avatars' motion and raises alerts; None where nobody does.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Session:
         places: Places | None = None,
         telemetry: TransportTelemetry | None = None,
         avatar_idle_s: float = 60.0,
+        monitor: AnomalyMonitor | None = None,
     ) -> None:
         self.id = session_id
         self.config = config
@@ -82,7 +88,11 @@ class Session:
             places=places or Places(limits.MAX_AVATARS_PER_SESSION),
             idle_s=avatar_idle_s,
             now_s=self._heard_s,
+            monitor=monitor,
         )
+        self._monitor = monitor
+        if monitor is not None:
+            monitor.join(session_id, self.notify_alert)
         self._clock = OneWayClock()
         self._clock_avatar: Avatar | None = None
         self._allowance = Allowance()
@@ -90,6 +100,7 @@ class Session:
         self._lock = threading.Lock()
         self._due: dict[str, EngineRequest] = {}
         self._fresher: dict[str, EngineRequest] = {}
+        self._unwatched: dict[str, Avatar] = {}
         self._pending = 0
         self._closing = False
         self._closed = False
@@ -137,6 +148,10 @@ class Session:
         fresher, self._fresher = self._fresher, {}
         if self._closed:
             return [], []
+        unwatched, self._unwatched = self._unwatched, {}
+        for avatar in unwatched.values():
+            awaited = due.get(avatar.avatar_id)
+            avatar.hand_over(None if awaited is None else awaited.snapshot.timestamp_us)
         if due:
             with self._lock:
                 self._pending += len(due)
@@ -214,6 +229,8 @@ class Session:
         filled = avatar.frames_filled
         wanted = avatar.add(frame)
         self._telemetry.frames_filled += avatar.frames_filled - filled
+        if avatar.has_unwatched:
+            self._unwatched[frame.avatar_id] = avatar
         if self._clock_avatar is None or arrived_s - self._clock_avatar.last_seen_s > _CLOCK_SILENCE_S:
             self._clock_avatar = avatar
         if avatar is self._clock_avatar:
@@ -248,7 +265,7 @@ class Session:
 
     def _may_have(self, avatar: Avatar, sequence: int, now_s: float) -> bool:
         """Count a forecast that is due, and say whether it is asked for."""
-        self._dispatcher.load.note_demand(self.id, avatar.config.samples, avatar.horizon_frames, now_s)
+        self._dispatcher.load.note_demand(self.id, avatar.samples, avatar.horizon_frames, now_s)
         if now_s < avatar.refused_until_s:
             self._miss(avatar, "refused")
             return False
@@ -284,6 +301,9 @@ class Session:
         except BridgeError as error:
             self.report(error, avatar_id=message.avatar_id)
             return
+        if config.anomaly.false_alarms_per_hour is None and self._monitor is not None:
+            in_force = replace(config.anomaly, false_alarms_per_hour=self._monitor.false_alarms_per_hour)
+            config = replace(config, anomaly=in_force)
         accepted = avatar_accepted_to_message(message.avatar_id, config)
         self.notify(forecast_pb2.StreamForecastsResponse(avatar_accepted=accepted))
 
@@ -301,6 +321,9 @@ class Session:
     # -- what the engine made of it (dispatcher's threads)
 
     def _take_outcome(self, avatar: Avatar, request: EngineRequest, outcome: Outcome) -> None:
+        if avatar.watch is not None:
+            made = outcome.result if isinstance(outcome, Completed) else None
+            avatar.watch.resolve(request.snapshot.timestamp_us, made)
         if isinstance(outcome, Dropped) and outcome.reason is DropReason.REFRESHED:
             return  # a newer frame of the avatar has taken its place and will have its outcome
         try:
@@ -331,6 +354,11 @@ class Session:
     def notify(self, message: forecast_pb2.StreamForecastsResponse) -> None:
         """Queue a message that goes before everything else."""
         if self._outbox.put_notice(message):
+            self._wake()
+
+    def notify_alert(self, alert: Alert) -> None:
+        """Queue a change of an alert of one of the avatars; it is in the log already. From any thread."""
+        if self._outbox.put_alert(forecast_pb2.StreamForecastsResponse(alert=alert_to_message(alert))):
             self._wake()
 
     def next_item(self) -> Item | None:
@@ -400,6 +428,8 @@ class Session:
         self._dispatcher.discard(self.id)
         self._dispatcher.load.forget(self.id)
         self._roster.close()
+        if self._monitor is not None:
+            self._monitor.leave(self.id)
         self._dispatcher.telemetry.drop("replaced", self._outbox.forecasts_replaced)
         self._dispatcher.telemetry.drop("stale", self._outbox.forecasts_expired)
         self._log.info(

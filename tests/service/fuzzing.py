@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from bridge import limits
 from bridge.skeleton import Layout
-from bridge.wire.generated.posebridge.v1 import envelope_pb2, forecast_pb2, pose_pb2
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2, envelope_pb2, forecast_pb2, pose_pb2
 from tests.service.damages import DAMAGES, Damage, damages
 from tests.service_fixtures import config_message, frame_message
 
 STREAM_KINDS = ("frame", "frames", "nobody", "rooted", "avatar_config", "clock_ping", "config", "empty")
 CALL_KINDS = ("forecast", "get_model_info")
-ENVELOPE_KINDS = (*STREAM_KINDS, *CALL_KINDS, "heartbeat", "goodbye", "nothing")
+ALERT_KINDS = ("list_alerts", "acknowledge_alert", "get_alert_snapshot")
+ENVELOPE_KINDS = (*STREAM_KINDS, *CALL_KINDS, *ALERT_KINDS, "heartbeat", "goodbye", "nothing")
 AVATARS = ("fuzzed-a", "fuzzed-b", "fuzzed-c")
 WINDOW_FRAMES = 33
 """Frames of a `ForecastRequest` that is in order."""
@@ -150,6 +151,16 @@ class Kitchen:
             envelope.stream.CopyFrom(self._stream_message(recipe))
         elif recipe.kind == "forecast":
             envelope.forecast.CopyFrom(self._forecast_request())
+        elif recipe.kind == "list_alerts":
+            envelope.list_alerts.CopyFrom(
+                anomaly_pb2.ListAlertsRequest(after_cursor=1, limit=7, client_name="fuzzer", avatar_id=AVATARS[0])
+            )
+        elif recipe.kind == "acknowledge_alert":
+            envelope.acknowledge_alert.CopyFrom(
+                anomaly_pb2.AcknowledgeAlertRequest(alert_id="fuzzed", acknowledged_by="fuzzer", note="seen")
+            )
+        elif recipe.kind == "get_alert_snapshot":
+            envelope.get_alert_snapshot.alert_id = "fuzzed"
         elif recipe.kind != "nothing":
             getattr(envelope, recipe.kind).SetInParent()
         return envelope

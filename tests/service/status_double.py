@@ -15,6 +15,7 @@ class FakeStatus:
     load: float = 0.0
     is_ready: bool = True
     is_draining: bool = False
+    has_alerts: bool = False
 
     def sessions_by_transport(self) -> dict[str, int]:
         return dict(self.sessions)
@@ -33,3 +34,6 @@ class FakeStatus:
 
     def draining(self) -> bool:
         return self.is_draining
+
+    def alerts_on(self) -> bool:
+        return self.has_alerts

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.anomaly import webhooks
+from bridge.anomaly.webhook_file import load_webhooks
 from bridge.config import Settings, settings_of_file
-from bridge.service import logs, ops
+from bridge.service import alert_calls, anomaly_grpc, logs, ops
 from bridge.service.metrics import metrics_registry
 from bridge.service.ops import OpsServer
 from bridge.telemetry import Telemetry
@@ -45,6 +47,15 @@ def test_the_configuration_file_is_right(tmp_path: Path) -> None:
     assert not settings.insecure
 
 
+def test_the_webhooks_file_is_right(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(\[\[webhooks\]\]\n.*?)```", NOTE, flags=re.DOTALL)
+    path = tmp_path / "webhooks.toml"
+    path.write_text(example, encoding="utf-8")
+    (tmp_path / "guard-desk.secret").write_text("whsec_" + "A" * 32, encoding="utf-8")
+    (hook,) = load_webhooks(path)
+    assert (hook.name, hook.url) == ("guard-desk", "https://example.org/hooks/pose")
+
+
 def test_the_unit_stops_the_service_in_good_order_and_gives_it_few_rights() -> None:
     service = unit()["Service"]
     assert service["KillSignal"] == "SIGTERM"
@@ -55,6 +66,8 @@ def test_the_unit_stops_the_service_in_good_order_and_gives_it_few_rights() -> N
     for right in ("DynamicUser", "NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictNamespaces"):
         assert service[right] == "yes"
     assert service["ProtectSystem"] == "strict"
+    assert service["StateDirectory"] == "pose-bridge"  # the only place where it may write: the alert log is there
+    assert "\nEnvironment=POSE_BRIDGE_ALERT_LOG=%S/pose-bridge/" in block("ini")
 
 
 def test_the_unit_names_settings_and_secrets_that_there_are() -> None:
@@ -94,7 +107,9 @@ def test_the_containers_health_check_asks_the_ops_page(draining: bool, healthy: 
 
 
 def test_metrics_in_expressions_exist() -> None:
-    families = list(metrics_registry(Telemetry(), FakeStatus()).collect())
+    telemetry = Telemetry()
+    telemetry.anomaly.deliveries["guard-desk", "dead"] += 1
+    families = list(metrics_registry(telemetry, FakeStatus()).collect())
     names = {sample.name for family in families for sample in family.samples}
     named = set(re.findall(r"\bposebridge_[a-z_]+\b", NOTE))
     assert len(named) > 8
@@ -106,5 +121,9 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f"at most {ops.MAX_CONNECTIONS} connections and {ops.MAX_ANSWERS_PER_S:g} answers a second" in NOTE
     assert f"within {ops.REQUEST_TIMEOUT_S:g} s is cut off" in NOTE
     assert f"rotated at {logs.LOG_FILE_BYTES >> 20} MiB" in NOTE
+    assert f"calls about alerts that wait for the log | | {alert_calls.MAX_WAITING_CALLS} |" in NOTE
+    assert f"watches of alerts or verdicts | | {anomaly_grpc.MAX_WATCHES} |" in NOTE
+    assert f"at least every {anomaly_grpc.HEARTBEAT_S:g} s that it is alive" in NOTE
+    assert f"double from {webhooks.FIRST_RETRY_S:g} s, {webhooks.MAX_ATTEMPTS} times" in NOTE
     for name, default in re.findall(r"^\|[^|]*\| `(\w+)` \| (\d+)[ |]", NOTE, flags=re.MULTILINE):
         assert Settings.model_fields[name].default == float(default)

@@ -13,6 +13,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.service_fixtures import RunningServer
 
 SERVICE = "posebridge.v1.ForecastService"
+ALERTS = "posebridge.v1.AnomalyService"
+METHODS = {
+    SERVICE: ["Forecast", "GetModelInfo", "StreamForecasts"],
+    ALERTS: ["AcknowledgeAlert", "GetAlertSnapshot", "ListAlerts", "WatchAlerts", "WatchVerdicts"],
+}
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def channel(server: RunningServer) -> Iterator[grpc.Channel]:
         yield channel
 
 
-@pytest.mark.parametrize("service", ["", SERVICE])
+@pytest.mark.parametrize("service", ["", SERVICE, ALERTS])
 def test_health_is_told_overall_and_per_service(channel: grpc.Channel, service: str) -> None:
     answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -33,18 +38,28 @@ def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> Non
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_reflection_lists_the_services_and_gives_their_files(channel: grpc.Channel) -> None:
+@pytest.mark.parametrize("service", METHODS)
+def test_reflection_lists_the_services_and_gives_their_files(channel: grpc.Channel, service: str) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     requests = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
-        reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=service),
     ]
     listed, described = list(stub.ServerReflectionInfo(iter(requests)))
-    names = {service.name for service in listed.list_services_response.service}
-    assert names == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    names = {each.name for each in listed.list_services_response.service}
+    assert names == {*METHODS, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
     files = [
         descriptor_pb2.FileDescriptorProto.FromString(data)
         for data in described.file_descriptor_response.file_descriptor_proto
     ]
-    methods = [method.name for file in files for service in file.service for method in service.method]
-    assert sorted(methods) == ["Forecast", "GetModelInfo", "StreamForecasts"]
+    (found,) = [each for file in files for each in file.service if f"{file.package}.{each.name}" == service]
+    assert sorted(method.name for method in found.method) == METHODS[service]
+
+
+@pytest.mark.parametrize("service", METHODS)
+def test_every_method_that_reflection_names_is_there(channel: grpc.Channel, service: str) -> None:
+    for name in METHODS[service]:
+        with pytest.raises(grpc.RpcError) as caught:
+            for _ in channel.unary_stream(f"/{service}/{name}")(b"\xff no message", timeout=20):
+                pass
+        assert caught.value.code() is not grpc.StatusCode.UNIMPLEMENTED

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.engine import DropReason
 from bridge.errors import ErrorKind
-from bridge.service.metrics import CODES, REASONS, TRANSPORTS, metrics_registry
+from bridge.service.metrics import CODES, REASONS, STATES, TRANSPORTS, VERDICTS, metrics_registry
 from bridge.telemetry import Telemetry
 from tests.service.status_double import FakeStatus
 
@@ -87,6 +87,33 @@ def test_histograms_are_cumulative_and_agree_with_what_was_observed() -> None:
     assert samples["posebridge_queue_wait_seconds_count", ()] == 0
 
 
+def test_scores_and_alerts_are_shown() -> None:
+    telemetry = Telemetry()
+    anomaly = telemetry.anomaly
+    anomaly.verdicts, anomaly.dropped, anomaly.scoring_s = 90, 3, 1.5
+    anomaly.no_verdicts["too_short"] += 7
+    anomaly.alerts["raised"] += 4
+    anomaly.active, anomaly.backlog, anomaly.store_failures = 2, 5, 6
+    anomaly.deliveries["pager", "delivered"] += 8
+    samples = scrape(telemetry, FakeStatus(has_alerts=True))
+    for name, labels, value in (
+        ("alerts_on", {}, 1),
+        ("verdicts_total", {"verdict": "given"}, 90),
+        ("verdicts_total", {"verdict": "too_short"}, 7),
+        ("verdicts_total", {"verdict": "off"}, 0),
+        ("verdicts_dropped_total", {}, 3),
+        ("scoring_cpu_seconds_total", {}, 1.5),
+        ("alerts_total", {"state": "raised"}, 4),
+        ("alerts_total", {"state": "acknowledged"}, 0),
+        ("alerts_active", {}, 2),
+        ("alerts_unstored", {}, 5),
+        ("alert_store_failures_total", {}, 6),
+        ("webhook_deliveries_total", {"webhook": "pager", "result": "delivered"}, 8),
+    ):
+        assert samples[f"posebridge_{name}", tuple(sorted(labels.items()))] == value
+    assert scrape()["posebridge_alerts_on", ()] == 0
+
+
 def test_labels_are_those_known_beforehand_whatever_was_counted() -> None:
     telemetry = Telemetry()
     telemetry.drop("expired", 2)
@@ -94,6 +121,8 @@ def test_labels_are_those_known_beforehand_whatever_was_counted() -> None:
         telemetry.drop(f"player{number}")
         telemetry.transports[f"pigeon{number}"].frames += 1
         telemetry.transports["grpc"].errors[f"\x1b{number}"] += 1
+        telemetry.anomaly.no_verdicts[f"player{number}"] += 1
+        telemetry.anomaly.alerts[f"player{number}"] += 1
     samples = scrape(telemetry, FakeStatus(sessions={"grpc": 1, "pigeon": 3}))
     values: dict[str, set[str]] = {}
     for _, labels in samples:
@@ -102,7 +131,9 @@ def test_labels_are_those_known_beforehand_whatever_was_counted() -> None:
     assert values["transport"] == {*TRANSPORTS, "other"}
     assert values["reason"] == {*REASONS, "other"}
     assert values["code"] == {*CODES, "other"}
-    assert set(values) == {"transport", "reason", "code", "le", "version"}
+    assert values["verdict"] == {*VERDICTS, "other"}
+    assert values["state"] == {*STATES, "other"}
+    assert set(values) == {"transport", "reason", "code", "verdict", "state", "le", "version"}
     assert samples["posebridge_forecasts_dropped_total", (("reason", "other"),)] == 100
     assert samples["posebridge_forecasts_dropped_total", (("reason", "expired"),)] == 2
     assert samples["posebridge_sessions", (("transport", "other"),)] == 3

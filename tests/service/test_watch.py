@@ -13,7 +13,9 @@ from bridge.curve_keys import KeyPair
 from bridge.errors import InvalidInput, Unavailable
 from bridge.service.curve import CurveServer
 from bridge.service.watch import WatchPublisher, require_watchers_known, topic_of
-from bridge.wire.generated.posebridge.v1 import forecast_pb2
+from bridge.wire.codec import alert_from_message
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2, forecast_pb2
+from tests.service.alert_desk import alert
 from tests.service.test_curve import raw
 from tests.service_fixtures import PATIENCE_S, wait_until
 
@@ -32,10 +34,14 @@ class Watcher:
             self.socket.setsockopt_string(zmq.SUBSCRIBE, topic)
         self.socket.connect(address)
 
-    def receive(self) -> tuple[str, forecast_pb2.PoseForecast]:
+    def receive_bytes(self) -> tuple[str, bytes]:
         assert self.socket.poll(round(PATIENCE_S * 1000)), "nothing was published"
         topic, data = self.socket.recv_multipart()
-        return topic.decode(), forecast_pb2.PoseForecast.FromString(data)
+        return topic.decode(), data
+
+    def receive(self) -> tuple[str, forecast_pb2.PoseForecast]:
+        topic, data = self.receive_bytes()
+        return topic, forecast_pb2.PoseForecast.FromString(data)
 
     def close(self) -> None:
         self._context.destroy(linger=0)
@@ -98,6 +104,34 @@ def test_only_forecasts_are_published(publisher: WatchPublisher, address: str, w
     publisher.note_sent("game", forecast_pb2.StreamForecastsResponse(draining=forecast_pb2.Draining()))
     publisher.note_sent("game", response("a"))
     assert watch[0].receive()[0] == "forecast/game/a"
+
+
+def test_alerts_have_a_topic_of_their_own(publisher: WatchPublisher, address: str, watch: list[Watcher]) -> None:
+    publisher.note_alert(alert(1, client_name="game", avatar_id="a"))  # nobody watches
+    watch += [Watcher(address, "alerts/game/a"), Watcher(address, "forecast/")]
+    wait_until(lambda: publisher.wants("game", "a") and len(publisher._topics) == 2)
+    publisher.note_alert(alert(2, client_name="other", avatar_id="a"))
+    publisher.note_alert(alert(3, client_name="game", avatar_id="a"))
+    publisher.note_sent("game", response("a"))
+    topic, data = watch[0].receive_bytes()
+    assert topic == "alerts/game/a"
+    assert alert_from_message(anomaly_pb2.Alert.FromString(data)) == alert(3, client_name="game", avatar_id="a")
+    assert watch[1].receive()[0] == "forecast/game/a"
+    assert publisher.published == 2
+
+
+def test_forecasts_that_wait_do_not_push_alerts_out(
+    publisher: WatchPublisher, address: str, watch: list[Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch.append(Watcher(address, "forecast/", "alerts/"))
+    wait_until(lambda: len(publisher._topics) == 2)
+    publisher._rung = True  # what is published waits until someone rings
+    for sequence in range(2000):
+        publisher.note_sent("game", response("a", sequence))
+        if sequence == 0:
+            publisher.note_alert(alert(1, client_name="game", avatar_id="a"))
+    publisher._ring()
+    assert watch[0].receive_bytes()[0] == "alerts/game/a"
 
 
 def test_several_threads_may_publish(publisher: WatchPublisher, address: str, watch: list[Watcher]) -> None:
@@ -180,3 +214,4 @@ def test_with_tokens_only_listed_keys_may_watch() -> None:
 
 def test_topic_is_the_avatars_full_name() -> None:
     assert topic_of("game", "player1") == b"forecast/game/player1"
+    assert topic_of("game", "player1", kind="alerts") == b"alerts/game/player1"

@@ -76,6 +76,7 @@ def running_service(options: ServiceOptions, cores: tuple[int, ...] = ()) -> Ite
     with TemporaryDirectory(prefix="pose-bridge-bench-") as folder:
         ready = Path(folder) / "ready.json"
         arguments = ["serve", *options.arguments(), "--ready-file", str(ready)]
+        arguments += ["--alert-log", str(Path(folder) / "alerts.sqlite3")]
         with child("bridge.cli", arguments, cores=cores, leashed=True) as process:
             deadline_s = time.monotonic() + _START_TIMEOUT_S
             while not ready.exists():
