@@ -15,14 +15,15 @@ from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.errors import DeadlineExceeded
 from bridge.frames import Frame
+from bridge.wire.alerts import Alert
 from bridge.wire.values import AvatarConfig, Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
 
 
 class AsyncClient:
     """A session with a PoseBridge server; see `bridge.client.Client`, which it matches method for method.
 
-    `send`, `latest`, `frame_faults` and `stats` never wait and are plain methods. Make it inside the event loop
-    that uses it.
+    `send`, `latest`, `frame_faults`, `alerts` and `stats` never wait and are plain methods. Make it inside the event
+    loop that uses it.
     """
 
     def __init__(
@@ -95,6 +96,10 @@ class AsyncClient:
     def frame_faults(self) -> Sequence[FrameFault]:
         """Return the frames that the server did not use since the last call, and why; never waits."""
         return self._core.take_faults()
+
+    def alerts(self) -> Sequence[Alert]:
+        """Return what changed about alerts since the last call; never waits. See `bridge.client.Client.alerts`."""
+        return self._core.take_alerts()
 
     async def forecast(self, frames: Sequence[Frame], timeout_s: float = 10.0) -> Forecast:
         """Ask for one forecast from a window of frames; see `bridge.client.Client.forecast`."""

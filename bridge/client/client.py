@@ -13,6 +13,7 @@ from bridge.client.saver import FrameSaver
 from bridge.client.security import Credentials, CurveKeys, TlsFiles
 from bridge.client.stats import ClientStats
 from bridge.frames import Frame
+from bridge.wire.alerts import Alert
 from bridge.wire.values import AvatarConfig, Forecast, FrameFault, ModelInfo, SessionAccepted, SessionConfig
 
 
@@ -115,6 +116,14 @@ class Client:
     def frame_faults(self) -> Sequence[FrameFault]:
         """Return the frames that the server did not use since the last call (the newest 256), and why; never waits."""
         return self._core.take_faults()
+
+    def alerts(self) -> Sequence[Alert]:
+        """Return what changed about alerts of this session's avatars since the last call, oldest first; never waits.
+
+        Each change comes once (at most the newest 1024 are kept). For those of other sessions, and for what was missed
+        while there was no connection, see `bridge.client.AlertsClient`.
+        """
+        return self._core.take_alerts()
 
     def forecast(self, frames: Sequence[Frame], timeout_s: float = 10.0) -> Forecast:
         """Ask for one forecast from a window of frames of one avatar, oldest first, beside the session; waits.

@@ -25,8 +25,10 @@ from bridge.errors import (
 )
 from bridge.frames import Frame
 from bridge.skeleton import get_layout, layout_ids
+from bridge.wire.alerts import Alert
 from bridge.wire.codec import (
     accepted_from_message,
+    alert_from_message,
     avatar_config_to_message,
     checked_frame,
     config_to_message,
@@ -183,6 +185,11 @@ class ClientCore:
         with self._changed:
             return self._incoming.take_faults()
 
+    def take_alerts(self) -> Sequence[Alert]:
+        """Return the changes of alerts since the last call."""
+        with self._changed:
+            return self._incoming.take_alerts()
+
     @property
     def accepted(self) -> SessionAccepted | None:
         """The settings in force, None before the first session."""
@@ -263,15 +270,18 @@ class ClientCore:
 
         Raises:
             VersionMismatch: if the server that accepted speaks another version.
-            MalformedMessage: if a forecast does not read.
+            MalformedMessage: if a forecast or an alert does not read.
         """
         payload = response.WhichOneof("payload")
         arrived_us = self._pinger.now_us()
         accepted = accepted_from_message(response.accepted) if payload == "accepted" else None
         forecast = forecast_from_message(response.forecast) if payload == "forecast" else None
+        alert = alert_from_message(response.alert) if payload == "alert" else None
         with self._changed:
             if not self._is_current(connection):
                 return
+            if alert is not None:
+                self._incoming.add_alert(alert)
             if accepted is not None:
                 self._accepted = accepted
                 self._state = ConnectionState.CONNECTED

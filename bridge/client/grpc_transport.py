@@ -11,6 +11,7 @@ import grpc
 from bridge import limits
 from bridge.client.core import ClientCore
 from bridge.client.security import NO_CREDENTIALS, Credentials
+from bridge.client.transport import AlertAnswer, AlertRequest
 from bridge.errors import (
     BridgeError,
     DeadlineExceeded,
@@ -24,7 +25,7 @@ from bridge.errors import (
     Unavailable,
 )
 from bridge.wire.codec import error_from_detail
-from bridge.wire.generated.posebridge.v1 import forecast_pb2, forecast_pb2_grpc
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2, anomaly_pb2_grpc, forecast_pb2, forecast_pb2_grpc
 
 ERROR_DETAIL_KEY = "posebridge-error-bin"
 """Trailing metadata in which a server puts the serialized ``ErrorDetail`` behind a status."""
@@ -64,7 +65,7 @@ class GrpcTransport:
 
     def __init__(self, target: str, credentials: Credentials = NO_CREDENTIALS) -> None:
         self._target = target
-        self._metadata = credentials.grpc_metadata()
+        self.metadata = credentials.grpc_metadata()
         self._channel_credentials = credentials.grpc_channel_credentials()
         self._lock = threading.Lock()
         self._call: Any = None
@@ -72,12 +73,12 @@ class GrpcTransport:
 
     def stream(self, core: ClientCore, connection: int) -> None:
         """See `bridge.client.transport.Transport.stream`."""
-        with self._channel() as channel:
+        with self.channel() as channel:
             with self._lock:
                 if self._stopped:
                     return
                 call = forecast_pb2_grpc.ForecastServiceStub(channel).StreamForecasts(
-                    _requests(core, connection), metadata=self._metadata
+                    _requests(core, connection), metadata=self.metadata
                 )
                 self._call = call
             try:
@@ -92,7 +93,7 @@ class GrpcTransport:
     def forecast(self, request: forecast_pb2.ForecastRequest, timeout_s: float) -> forecast_pb2.ForecastResponse:
         """See `bridge.client.transport.Transport.forecast`."""
         answer: forecast_pb2.ForecastResponse = self._unary(
-            lambda stub: stub.Forecast(request, timeout=timeout_s, metadata=self._metadata)
+            lambda stub: stub.Forecast(request, timeout=timeout_s, metadata=self.metadata)
         )
         return answer
 
@@ -100,9 +101,24 @@ class GrpcTransport:
         """See `bridge.client.transport.Transport.model_info`."""
         request = forecast_pb2.GetModelInfoRequest()
         answer: forecast_pb2.GetModelInfoResponse = self._unary(
-            lambda stub: stub.GetModelInfo(request, timeout=timeout_s, metadata=self._metadata)
+            lambda stub: stub.GetModelInfo(request, timeout=timeout_s, metadata=self.metadata)
         )
         return answer
+
+    def alert_call(self, request: AlertRequest, timeout_s: float) -> AlertAnswer:
+        """See `bridge.client.transport.Transport.alert_call`."""
+        with self.channel() as channel:
+            stub = anomaly_pb2_grpc.AnomalyServiceStub(channel)
+            call = {
+                anomaly_pb2.ListAlertsRequest: stub.ListAlerts,
+                anomaly_pb2.AcknowledgeAlertRequest: stub.AcknowledgeAlert,
+                anomaly_pb2.GetAlertSnapshotRequest: stub.GetAlertSnapshot,
+            }[type(request)]
+            try:
+                answer: AlertAnswer = call(request, timeout=timeout_s, metadata=self.metadata)
+            except grpc.RpcError as error:
+                raise error_of_call(error) from error
+            return answer
 
     def stop(self) -> None:
         """See `bridge.client.transport.Transport.stop`."""
@@ -114,13 +130,14 @@ class GrpcTransport:
     def close(self) -> None:
         """See `bridge.client.transport.Transport.close`; every call has already closed its own channel."""
 
-    def _channel(self) -> grpc.Channel:
+    def channel(self) -> grpc.Channel:
+        """Return a new channel to the server; whoever asks closes it."""
         if self._channel_credentials is None:
             return grpc.insecure_channel(self._target, options=_OPTIONS)
         return grpc.secure_channel(self._target, self._channel_credentials, options=_OPTIONS)
 
     def _unary(self, call: Callable[[forecast_pb2_grpc.ForecastServiceStub], Any]) -> Any:
-        with self._channel() as channel:
+        with self.channel() as channel:
             try:
                 return call(forecast_pb2_grpc.ForecastServiceStub(channel))
             except grpc.RpcError as error:

@@ -6,9 +6,11 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from bridge import limits
+from bridge.wire.alerts import Alert
 from bridge.wire.values import Forecast, FrameFault
 
 MAX_KEPT_FAULTS = 256
+MAX_KEPT_ALERTS = 1024
 MAX_KEPT_LATENCIES = 4096
 
 
@@ -19,6 +21,8 @@ class Incoming:
         self._latest: OrderedDict[str, Forecast] = OrderedDict()
         self._unread: OrderedDict[str, Forecast] = OrderedDict()
         self._faults: deque[FrameFault] = deque(maxlen=MAX_KEPT_FAULTS)
+        self._alerts: deque[Alert] = deque(maxlen=MAX_KEPT_ALERTS)
+        self._known: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._latencies_ms: deque[float] = deque(maxlen=MAX_KEPT_LATENCIES)
         self.received = 0
         self.replaced = 0
@@ -53,6 +57,22 @@ class Incoming:
         """Keep a fault until `take_faults`; the oldest give way."""
         self.faults += 1
         self._faults.append(fault)
+
+    def add_alert(self, alert: Alert) -> None:
+        """Keep a change of an alert until `take_alerts`; one that came before is left out, the oldest give way."""
+        key = alert.id, alert.revision
+        if key in self._known:
+            return
+        self._known[key] = None
+        if len(self._known) > 2 * MAX_KEPT_ALERTS:
+            self._known.popitem(last=False)
+        self._alerts.append(alert)
+
+    def take_alerts(self) -> Sequence[Alert]:
+        """Return the changes of alerts since the last call, oldest first."""
+        alerts = tuple(self._alerts)
+        self._alerts.clear()
+        return alerts
 
     def latest(self, avatar_id: str) -> Forecast | None:
         """Return the newest forecast of an avatar."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from bridge.client.core import ClientCore
-from bridge.wire.generated.posebridge.v1 import forecast_pb2
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2, forecast_pb2
+
+AlertRequest = anomaly_pb2.ListAlertsRequest | anomaly_pb2.AcknowledgeAlertRequest | anomaly_pb2.GetAlertSnapshotRequest
+AlertAnswer = (
+    anomaly_pb2.ListAlertsResponse | anomaly_pb2.AcknowledgeAlertResponse | anomaly_pb2.GetAlertSnapshotResponse
+)
 
 
 class Transport(Protocol):
@@ -32,6 +37,14 @@ class Transport(Protocol):
 
     def model_info(self, timeout_s: float) -> forecast_pb2.GetModelInfoResponse:
         """Ask what the server runs.
+
+        Raises:
+            BridgeError: as `forecast`.
+        """
+        ...
+
+    def alert_call(self, request: AlertRequest, timeout_s: float) -> AlertAnswer:
+        """Ask about alerts; the answer is of the kind that belongs to the request.
 
         Raises:
             BridgeError: as `forecast`.

@@ -14,9 +14,10 @@ from zmq.utils.monitor import recv_monitor_message
 from bridge import limits
 from bridge.client.core import ClientCore
 from bridge.client.security import NO_CREDENTIALS, Credentials
+from bridge.client.transport import AlertAnswer, AlertRequest
 from bridge.errors import BridgeError, DeadlineExceeded, Unauthenticated, Unavailable
 from bridge.wire.codec import error_from_detail, parse_message
-from bridge.wire.generated.posebridge.v1 import envelope_pb2, forecast_pb2
+from bridge.wire.generated.posebridge.v1 import anomaly_pb2, envelope_pb2, forecast_pb2
 from bridge.wire.values import FrameFault
 
 _CONNECT_TIMEOUT_S = 3.0
@@ -68,6 +69,26 @@ class ZmqTransport:
         envelope = envelope_pb2.ClientEnvelope(request_id=1, get_model_info=request, token=self._token)
         return self._call(envelope, "get_model_info", timeout_s).get_model_info
 
+    def alert_call(self, request: AlertRequest, timeout_s: float) -> AlertAnswer:
+        """See `bridge.client.transport.Transport.alert_call`."""
+        envelope = envelope_pb2.ClientEnvelope(request_id=1, token=self._token)
+        if isinstance(request, anomaly_pb2.ListAlertsRequest):
+            envelope.list_alerts.CopyFrom(request)
+            return self._call(envelope, "list_alerts", timeout_s).list_alerts
+        if isinstance(request, anomaly_pb2.AcknowledgeAlertRequest):
+            envelope.acknowledge_alert.CopyFrom(request)
+            return self._call(envelope, "acknowledge_alert", timeout_s).acknowledge_alert
+        envelope.get_alert_snapshot.CopyFrom(request)
+        return self._call(envelope, "get_alert_snapshot", timeout_s).get_alert_snapshot
+
+    def protect(self, subscriber: zmq.Socket[bytes]) -> None:
+        """Give a socket of the caller's the CURVE keys of this client, if it has any."""
+        if self._curve is not None:
+            server_public, own = self._curve
+            subscriber.curve_serverkey = server_public.encode("ascii")
+            subscriber.curve_publickey = own.public.encode("ascii")
+            subscriber.curve_secretkey = own.secret.encode("ascii")
+
     def stop(self) -> None:
         """See `bridge.client.transport.Transport.stop`."""
         self._stopped = True
@@ -87,11 +108,7 @@ class ZmqTransport:
         dealer.setsockopt(zmq.IMMEDIATE, 1)
         dealer.setsockopt(zmq.RECONNECT_IVL, -1)
         dealer.setsockopt(zmq.MAXMSGSIZE, limits.MAX_MESSAGE_BYTES)
-        if self._curve is not None:
-            server_public, own = self._curve
-            dealer.curve_serverkey = server_public.encode("ascii")
-            dealer.curve_publickey = own.public.encode("ascii")
-            dealer.curve_secretkey = own.secret.encode("ascii")
+        self.protect(dealer)
         monitor = dealer.get_monitor_socket(_ENDS)
         try:
             dealer.connect(self._target)
