@@ -10,15 +10,19 @@ import structlog
 import typer
 
 from bridge import __version__
+from bridge.cli.alerts import alerts
 from bridge.cli.bench import bench
+from bridge.cli.calibrate import calibrate
 from bridge.cli.config import config
 from bridge.cli.demo import demo
 from bridge.cli.evaluate import evaluate
 from bridge.cli.info import info
 from bridge.cli.keys import keys
 from bridge.cli.replay import replay
+from bridge.cli.score import score
 from bridge.cli.serve import serve
 from bridge.cli.train import train
+from bridge.cli.watch import watch
 from bridge.errors import BridgeError
 
 app = typer.Typer(
@@ -29,8 +33,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, replay, info, train, evaluate):
+for command in (serve, demo, replay, info, train, evaluate, score, calibrate, watch):
     app.command()(command)
+app.add_typer(alerts)
 app.add_typer(bench)
 app.add_typer(config)
 app.add_typer(keys)

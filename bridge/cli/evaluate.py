@@ -63,6 +63,15 @@ def evaluate(
     recordings: Annotated[
         Path | None, typer.Option(help="Real recordings of a tracker, for worse input. [default: the bundled one]")
     ] = None,
+    anomaly: Annotated[
+        bool, typer.Option("--anomaly", help="Score alerts instead of forecasts: on made events, or on --labels.")
+    ] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="With --anomaly: events in the recordings, recording,start_s,end_s,kind (.csv).")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="With --anomaly: what `calibrate` wrote. [default: the bundled one]")
+    ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the results into this .png or .svg file.")] = None,
     dump: Annotated[
         Path | None, typer.Option(help="Write truth and futures of gru_snf, gru_nf and the controls into this .npz.")
@@ -76,6 +85,28 @@ def evaluate(
 
     Every sampler has the same weights, seeds and number of samples. The tables go to stderr.
     """
+    # A log has no width of its own: there the tables are as wide as they need to be.
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
+    if labels is not None and not anomaly:
+        raise InvalidInput("is given without --anomaly", field="labels", expected="both, or neither")
+    if anomaly:
+        from bridge.cli.evaluate_anomaly import evaluate_anomaly
+
+        evaluate_anomaly(
+            console,
+            data,
+            split=split,
+            labels=labels,
+            calibration=calibration,
+            weights=weights,
+            quick=quick,
+            figure=figure,
+            seed=seed,
+            device=device,
+            threads=threads,
+            as_json=as_json,
+        )
+        return
     # Loaded late: help and wrong options should not wait for torch.
     import torch
 
@@ -95,8 +126,6 @@ def evaluate(
     from bridge.forecaster import Forecaster, Refinement
     from bridge.recordings import load_clips
 
-    # A log has no width of its own: there the tables are as wide as they need to be.
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     if figure is not None:
         from bridge.evaluation.figure import check_figure_path, save_figure
