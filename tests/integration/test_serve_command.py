@@ -67,15 +67,16 @@ def test_logs_are_one_json_object_a_line_when_asked_for(weights: Path, tmp_path:
     _, stderr = served.process.communicate(timeout=30)
     events = [json.loads(line) for line in stderr.splitlines()]
     assert [event["event"] for event in events] == [
+        "alerts_off",  # these weights have no calibration
         "serving",
         "session_opened",
         "session_closed",
         "draining",
         "stopped",
     ]
-    assert events[0]["grpc"] == served.endpoints.grpc
-    assert events[1]["client"] == "test"
-    assert events[1]["session"] == events[2]["session"]
+    assert events[1]["grpc"] == served.endpoints.grpc
+    assert events[2]["client"] == "test"
+    assert events[2]["session"] == events[3]["session"]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
