@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from enum import Enum, auto
@@ -21,6 +22,7 @@ from bridge.timeline import Snapshot, Timeline
 from bridge.wire.values import Forecast, SessionConfig, Timing
 
 _JUDGED = (AddOutcome.APPENDED, AddOutcome.RESTARTED, AddOutcome.UNDETECTED)
+_MOST_MISSED = 256
 _OVERTAKEN_US = 60_000_000
 """A forecast older than the newest by more than this is not late: the sender's clock has changed."""
 
@@ -77,7 +79,7 @@ class Avatar:
         self.frames_filled = 0
         self._thinner = Thinner(_share_of(avatar_id))
         self._modes = ModeTracker(info.rate_hz)
-        self._missed = 0
+        self._missed_us: list[int] = []
         self._newest_us = 0
         self.configure(config)
 
@@ -181,9 +183,23 @@ class Avatar:
             wants_likelihood=self.watch is not None and self._filler is None,
         )
 
-    def note_missed(self) -> None:
-        """Note that a forecast that was due is not coming: the next one says so."""
-        self._missed += 1
+    def note_missed(self, timestamp_us: int) -> None:
+        """Note that the forecast of a frame, which was due, is not coming: the next one of a later frame says so."""
+        self._missed_us.append(timestamp_us)
+        if len(self._missed_us) > _MOST_MISSED:
+            del self._missed_us[0]
+
+    def _missed_until(self, timestamp_us: int) -> bool:
+        """Whether a forecast was missed since the last one, up to a frame.
+
+        Frames that came while this one was computed may have been missed already: they count for the next. One that
+        is its own was missed as such, and took the place of an earlier one that waited.
+        """
+        settled_us = [late for late in tuple(self._missed_us) if not 0 < late - timestamp_us <= _OVERTAKEN_US]
+        for late in settled_us:
+            with contextlib.suppress(ValueError):  # other threads add to the list, and forget its oldest
+                self._missed_us.remove(late)
+        return any(timestamp_us - late <= _OVERTAKEN_US for late in settled_us if late <= timestamp_us)
 
     def is_newest(self, request: EngineRequest) -> bool:
         """Remember a request that is done; False if that of a newer frame is already: one of two engines was slower."""
@@ -199,8 +215,8 @@ class Avatar:
         ``rate_share`` is the part of the asked forecast rate that the avatar gets at present.
         """
         result, snapshot = completed.result, request.snapshot
-        missed, self._missed = self._missed, 0
         timestamp_us = snapshot.timestamp_us
+        missed = self._missed_until(timestamp_us)
         forecast = Forecast(
             avatar_id=self.avatar_id,
             based_on_sequence=snapshot.sequence,
@@ -220,7 +236,7 @@ class Avatar:
                 compute_us=round(completed.compute_s * 1e6),
                 batch_size=completed.batch_size,
             ),
-            degraded=missed > 0 or rate_share < 1.0 or request.samples < self.config.samples,
+            degraded=missed or rate_share < 1.0 or request.samples < self.config.samples,
             forecast_rate_hz=self.config.forecast_rate_hz * rate_share,
             filled_share=0.0 if self._filler is None else snapshot.filled_share,
             anomaly=None if self.watch is None else self.watch.verdict,

@@ -106,7 +106,8 @@ class Outbox:
         with self._lock:
             if ready.avatar.avatar_id in self._forecasts:
                 self.forecasts_replaced += 1
-                ready.avatar.note_missed()
+                replaced = self._forecasts[ready.avatar.avatar_id]
+                ready.avatar.note_missed(replaced.request.snapshot.timestamp_us)
             self._forecasts[ready.avatar.avatar_id] = ready
             return self._wake()
 
@@ -124,7 +125,7 @@ class Outbox:
                 if ready.request.deadline_s > now_s:
                     return ready
                 self.forecasts_expired += 1
-                ready.avatar.note_missed()
+                ready.avatar.note_missed(ready.request.snapshot.timestamp_us)
             self._reader_waits = True
             return None
 

@@ -14,6 +14,7 @@ from bridge.anomaly.monitor import AnomalyMonitor
 from bridge.clock_sync import OneWayClock
 from bridge.engine import Allowance, Completed, Dispatcher, Dropped, DropReason, EngineRequest, Failed, Outcome
 from bridge.errors import BridgeError, FailedPrecondition, InternalError, InvalidInput, ResourceExhausted
+from bridge.frames import Frame
 from bridge.session.avatar import Avatar, Due
 from bridge.session.grant import UNLIMITED, Grant
 from bridge.session.outbox import Item, Outbox, ReadyForecast
@@ -241,7 +242,7 @@ class Session:
             wanted = Due.REFRESH
         elif wanted is Due.FORECAST:
             due_now.add(frame.avatar_id)
-            if not self._may_have(avatar, frame.sequence, arrived_s):
+            if not self._may_have(avatar, frame, arrived_s):
                 wanted = Due.REFRESH
         is_due = frame.avatar_id in self._due
         if wanted is Due.REFRESH and not (is_due or avatar.pending):
@@ -257,42 +258,42 @@ class Session:
             allowance=self._allowance,
         )
         if wanted is Due.FORECAST and is_due:
-            self._miss(avatar, "superseded")
+            self._miss(avatar, "superseded", self._due[frame.avatar_id].snapshot.timestamp_us)
         if wanted is Due.FORECAST or is_due:
             self._due[frame.avatar_id] = request
         else:
             self._fresher[frame.avatar_id] = request
 
-    def _may_have(self, avatar: Avatar, sequence: int, now_s: float) -> bool:
+    def _may_have(self, avatar: Avatar, frame: Frame, now_s: float) -> bool:
         """Count a forecast that is due, and say whether it is asked for."""
         self._dispatcher.load.note_demand(self.id, avatar.samples, avatar.horizon_frames, now_s)
         if now_s < avatar.refused_until_s:
-            self._miss(avatar, "refused")
+            self._miss(avatar, "refused", frame.timestamp_us)
             return False
         if not self._roster.is_served(avatar, self._allowance.avatars_share):
-            self._refuse(avatar, sequence, now_s)
+            self._refuse(avatar, frame, now_s)
             return False
         if not avatar.passes(self._allowance.rate_share):
-            self._miss(avatar, "paced")
+            self._miss(avatar, "paced", frame.timestamp_us)
             return False
         return True
 
-    def _miss(self, avatar: Avatar, reason: str) -> None:
-        avatar.note_missed()
+    def _miss(self, avatar: Avatar, reason: str, timestamp_us: int) -> None:
+        avatar.note_missed(timestamp_us)
         self._dispatcher.telemetry.drop(reason)
 
-    def _refuse(self, avatar: Avatar, sequence: int, now_s: float) -> None:
+    def _refuse(self, avatar: Avatar, frame: Frame, now_s: float) -> None:
         """Tell the client that an avatar gets no forecasts for a while; its frames are taken in all the same."""
         retry_after_ms = self._allowance.retry_after_ms or _REFUSAL_RETRY_MS
         avatar.refused_until_s = now_s + retry_after_ms / 1000
-        self._miss(avatar, "refused")
+        self._miss(avatar, "refused", frame.timestamp_us)
         error = ResourceExhausted(
             "the server is at its capacity",
             field="forecast",
             expected="fewer avatars, a lower forecast_rate_hz or fewer samples",
             retry_after_ms=retry_after_ms,
         )
-        self.report(error, avatar_id=avatar.avatar_id, sequence=sequence, frame_kept=True)
+        self.report(error, avatar_id=avatar.avatar_id, sequence=frame.sequence, frame_kept=True)
 
     def _configure(self, message: forecast_pb2.AvatarConfig) -> None:
         """Put settings of one avatar in force, or say what is wrong with them."""
@@ -334,13 +335,13 @@ class Session:
                 if newest and self._outbox.put_forecast(ready):
                     self._wake()
             elif isinstance(outcome, Failed):
-                avatar.note_missed()
+                avatar.note_missed(request.snapshot.timestamp_us)
                 if outcome.error.retry_after_ms:
                     avatar.refused_until_s = self._dispatcher.now_s() + outcome.error.retry_after_ms / 1000
                 sequence = request.snapshot.sequence
                 self.report(outcome.error, avatar_id=avatar.avatar_id, sequence=sequence, frame_kept=True)
             else:
-                avatar.note_missed()
+                avatar.note_missed(request.snapshot.timestamp_us)
         finally:
             with self._lock:
                 avatar.pending -= 1

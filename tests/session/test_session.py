@@ -328,6 +328,28 @@ def test_avatars_that_find_no_place_are_refused_once_with_a_time_to_retry_and_th
     assert dispatcher.stop()
 
 
+def test_frame_left_out_while_an_earlier_one_is_computed_is_told_by_the_forecast_after_it() -> None:
+    gate, bell, load = Gate(), Bell(), Fixed(Allowance())
+    dispatcher = Dispatcher([HoldingEngine(before=gate)], Batcher(max_wait_ms=0.0), load)
+    dispatcher.start()
+    session = open_session(dispatcher, bell)
+    context = dispatcher.info.context_frames
+    send(session, 0, context)
+    gate.wait_until_reached()
+    load.given = Allowance(rate_share=0.01)
+    send(session, context, 1)  # is left out
+    load.given = Allowance()
+    gate.open()
+    first = receive(session, bell).forecast
+    send(session, context + 1, 1)
+    second = receive(session, bell).forecast
+    send(session, context + 2, 1)
+    third = receive(session, bell).forecast
+    told = [(forecast.based_on_sequence - context, forecast.degraded) for forecast in (first, second, third)]
+    assert told == [(-1, True), (1, True), (2, False)]  # the first says that the rate is low at present
+    assert dispatcher.stop()
+
+
 def test_window_that_waits_is_replaced_by_a_newer_frame_even_when_no_forecast_is_due() -> None:
     gate, bell = Gate(), Bell()
     engine = HoldingEngine(before=gate)
