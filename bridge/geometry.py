@@ -194,8 +194,9 @@ def _track(
     headings = np.empty_like(clear)
     for t in range(headings.shape[1]):
         # Seen from the heading before, that heading itself points along the real axis.
-        turn = np.angle(seen[:, t] * np.exp(-1j * previous) + held[:, t])
-        previous = previous + np.clip(turn, -MAX_HEADING_STEP_RAD, MAX_HEADING_STEP_RAD)
+        there = seen[:, t] * np.exp(-1j * previous) + held[:, t]
+        turn = np.arctan2(there.imag, there.real)
+        previous = previous + np.minimum(np.maximum(turn, -MAX_HEADING_STEP_RAD), MAX_HEADING_STEP_RAD)
         headings[:, t] = previous
     return headings
 

@@ -6,6 +6,7 @@ engine.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 import threading
@@ -31,6 +32,8 @@ _log = structlog.get_logger(__name__)
 _MAX_WAITING = 20_000
 _TICK_S = 0.5
 _RETRY_S = 1.0
+_GATHER_S = 0.01
+"""What comes within so short a time is judged in one go: waking a thread for every frame costs more."""
 
 VerdictListener = Callable[[str, str, Verdict], None]
 
@@ -226,7 +229,7 @@ class AnomalyMonitor:
     def _work(self) -> None:
         while True:
             try:
-                event = self._events.get(timeout=_TICK_S)
+                event = self._next()
             except queue.Empty:
                 self._tick()
                 continue
@@ -239,6 +242,18 @@ class AnomalyMonitor:
             self._telemetry.scoring_s = time.thread_time()
             if time.monotonic() >= self._next_tick_s:
                 self._tick()
+
+    def _next(self) -> Callable[[], None] | None:
+        """What was handed over longest ago; waits for some time if there is nothing, and then for more of it.
+
+        Raises:
+            queue.Empty: if nothing came.
+        """
+        with contextlib.suppress(queue.Empty):
+            return self._events.get_nowait()
+        event = self._events.get(timeout=_TICK_S)
+        time.sleep(_GATHER_S)
+        return event
 
     def _tick(self) -> None:
         now_s = time.monotonic()

@@ -75,6 +75,9 @@ def bench_serve(
     saturate: Annotated[
         bool, typer.Option("--saturate", help="Also: more than fits, against the forecaster alone on the same cores.")
     ] = False,
+    watching: Annotated[
+        bool, typer.Option("--watching", help="Also: what scoring the motion costs, against a server that does not.")
+    ] = False,
     fault: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Also: what others notice of faults; names with commas, or all."),
@@ -129,6 +132,7 @@ def bench_serve(
         overload_factor=overload or 0.0,
         faults=parse_faults(fault) if fault is not None else (),
         saturate=saturate,
+        watching=watching,
     )
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began_s = time.monotonic()

@@ -117,7 +117,7 @@ class Places(NamedTuple):
     samples_m: Place
     roots_m: Place
     scored_m: Place
-    one_step_m: Place
+    outside_m: Place
 
 
 class BatchPlaces(NamedTuple):
@@ -146,7 +146,7 @@ def lay_out(heads: NDArray[np.void], joints: int) -> BatchPlaces:
             ((samples if keep_samples else 0, horizon, joints, 3), f4),
             ((futures if has_root else 0, horizon, 3), f8),
             ((min(scored, samples), min(steps, horizon), joints, 3), f2),
-            ((2 if likelihood else 0, joints), f4),
+            ((joints if likelihood else 0,), f4),
         ]
     sizes = [-(-math.prod(shape) * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT for shape, dtype in wanted]
     *offsets, size = accumulate(sizes, initial=0)
@@ -232,7 +232,7 @@ def write_results(memory: SharedMemory, places: BatchPlaces, results: Sequence[F
         if result.one_step is not None:
             step = result.one_step
             tails["log_density"][i], tails["base_square"][i] = step.log_density, step.base_square
-            memory.array(place.one_step_m)[:] = step.outside_m, step.innovation_m
+            memory.array(place.outside_m)[:] = step.outside_m
     return Reply(errors)
 
 
@@ -264,8 +264,7 @@ def read_results(memory: SharedMemory, places: BatchPlaces, reply: Reply) -> lis
 
 
 def _step_of(memory: SharedMemory, place: Places, tail: np.void) -> OneStep:
-    outside_m, innovation_m = memory.array(place.one_step_m).copy()
-    return OneStep(float(tail["log_density"]), float(tail["base_square"]), outside_m, innovation_m)
+    return OneStep(float(tail["log_density"]), float(tail["base_square"]), memory.array(place.outside_m).copy())
 
 
 def _head_of(request: EngineRequest) -> tuple[object, ...]:

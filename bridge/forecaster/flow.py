@@ -92,6 +92,13 @@ class ConditionalFlow(nn.Module):
         changed = torch.addcmul(shift, changed, torch.exp(log_scale))
         return ((kept, changed) if i % 2 == 0 else (changed, kept)), log_scale
 
+    def unbend(self, i: int, halves: Halves, condition: Condition) -> tuple[Halves, Tensor]:
+        """Exact inverse of `bend`: halves of y' to those of y, and the log-scales (N, D/2) that it had."""
+        kept, changed = halves if i % 2 == 0 else halves[::-1]
+        log_scale, shift = self._scale_and_shift(i, kept, condition)
+        changed = (changed - shift) * torch.exp(-log_scale)
+        return ((kept, changed) if i % 2 == 0 else (changed, kept)), log_scale
+
     def coupling(self, i: int, y: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Coupling i, from the base towards the data: y (N, D) to (y', log|det dy'/dy| (N,))."""
         moved, log_scale = self.bend(i, self.halves(y), condition)
@@ -99,11 +106,8 @@ class ConditionalFlow(nn.Module):
 
     def coupling_inverse(self, i: int, y: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Exact inverse of `coupling`: y' (N, D) to (y, log|det dy/dy'| (N,))."""
-        first, second = self.halves(y)
-        kept, changed = (first, second) if i % 2 == 0 else (second, first)
-        log_scale, shift = self._scale_and_shift(i, kept, condition)
-        changed = (changed - shift) * torch.exp(-log_scale)
-        return self.whole((kept, changed) if i % 2 == 0 else (changed, kept)), -log_scale.sum(dim=1)
+        moved, log_scale = self.unbend(i, self.halves(y), condition)
+        return self.whole(moved), -log_scale.sum(dim=1)
 
     def halves(self, y: Tensor) -> Halves:
         """The two halves (N, D/2) of y (N, D)."""
@@ -126,11 +130,11 @@ class ConditionalFlow(nn.Module):
     def pull(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Data (N, D) to (base draws (N, D), log|det du/dx| (N,))."""
         y = (x - condition.mean) * torch.exp(-condition.log_scale)
-        log_det = -condition.log_scale.sum(dim=1)
+        halves, stretch = self.halves(y), torch.add(*self.halves(condition.log_scale))
         for i in reversed(range(self.couplings)):
-            y, step = self.coupling_inverse(i, y, condition)
-            log_det = log_det + step
-        return y, log_det
+            halves, log_scale = self.unbend(i, halves, condition)
+            stretch = stretch + log_scale
+        return self.whole(halves), -stretch.sum(dim=1)
 
     def log_prob(self, x: Tensor, condition: Condition) -> Tensor:
         """Exact log density (N,) of x (N, D), in nats, per unit volume of the block coordinates."""

@@ -31,13 +31,11 @@ class OneStepBatch:
         log_density: (B,) nats, per unit volume of the block's D coordinates.
         base_square: (B,) squared length of what the flow maps the block to; D on average for motion of its own.
         outside_m: (B, J) root mean square over the block of what D coordinates cannot say, metres.
-        innovation_m: (B, J) distance at the newest frame from the flow's central prediction, metres.
     """
 
     log_density: NDArray[np.float32]
     base_square: NDArray[np.float32]
     outside_m: NDArray[np.float32]
-    innovation_m: NDArray[np.float32]
 
     def __getitem__(self, index: int) -> OneStep:
         """What is said of one window."""
@@ -45,7 +43,6 @@ class OneStepBatch:
             float(self.log_density[index]),
             float(self.base_square[index]),
             self.outside_m[index].copy(),
-            self.innovation_m[index].copy(),
         )
 
 
@@ -80,16 +77,13 @@ def one_step(forecaster: Forecaster, windows: Sequence[Window]) -> OneStepBatch:
         condition = model.flow.condition(state)
         base, log_det = model.flow.pull(block, condition)
         said = model.codec.decode_block(block, poses[:, 0])
-        central = model.codec.decode_block(model.flow.push(torch.zeros_like(block), condition), poses[:, 0])
         outside = _distances(said - poses[:, 1:]).square().mean(dim=1).sqrt()
-        innovation = _distances(central[:, -1] - poses[:, -1])
         log_density = standard_normal_log_prob(base) + log_det
     scale_m = canonical.frame.scale_m[:, None].astype(np.float32)
     return OneStepBatch(
         log_density=log_density.cpu().numpy(),
         base_square=base.square().sum(dim=-1).cpu().numpy(),
         outside_m=outside.cpu().numpy() * scale_m,
-        innovation_m=innovation.cpu().numpy() * scale_m,
     )
 
 

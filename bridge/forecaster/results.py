@@ -16,13 +16,11 @@ class OneStep:
         log_density: exact, under the unrefined flow at temperature 1; nats per unit volume of D coordinates.
         base_square: squared length of what the flow maps the block to; D on average for motion of its own.
         outside_m: (J,) root mean square over the block of what D coordinates cannot say, metres.
-        innovation_m: (J,) distance at the newest frame from the flow's central prediction, metres.
     """
 
     log_density: float
     base_square: float
     outside_m: NDArray[np.float32]
-    innovation_m: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.anomaly.builders import LAYOUT, PERIOD_US, body, reference, swaying
 from tests.support import TINY_LAYOUT
 
 SEEN = np.ones(LAYOUT.joints, np.float32)
-LIKELY = OneStep(-10.0, 48.0, np.full(LAYOUT.joints, 1e-3, np.float32), np.full(LAYOUT.joints, 1e-2, np.float32))
+LIKELY = OneStep(-10.0, 48.0, np.full(LAYOUT.joints, 1e-3, np.float32))
 
 
 def value(scores: FrameScores, name: str) -> float:

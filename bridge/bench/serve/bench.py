@@ -11,6 +11,7 @@ from bridge.bench.serve.measure import LoadOptions, Measurement, measure
 from bridge.bench.serve.overload import EASY_SHARE, Overload, overload
 from bridge.bench.serve.saturation import Saturation, saturate
 from bridge.bench.serve.target import ServiceOptions, Target, running_echo, running_service
+from bridge.bench.serve.watching import WatchingCost, watching_cost
 from bridge.errors import InvalidInput
 from bridge.wire.values import ModelInfo
 
@@ -28,6 +29,7 @@ class BenchOptions:
         search: find the capacity first. capacity: what an earlier search found; 0: nothing.
         overload_factor: put so many times the capacity on it in the middle; 0: no overload.
         faults: names of faults to try. saturate: compare with the forecaster alone.
+        watching: compare with a service that watches nothing.
     """
 
     service: ServiceOptions
@@ -38,6 +40,7 @@ class BenchOptions:
     overload_factor: float = 0.0
     faults: tuple[str, ...] = ()
     saturate: bool = False
+    watching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class BenchReport:
     overload: Overload | None
     faults: tuple[FaultReport, ...]
     saturation: Saturation | None
+    watching: WatchingCost | None
 
 
 def run_bench(options: BenchOptions, *, progress: Callable[[str], None] = lambda what: None) -> BenchReport:
@@ -94,7 +98,11 @@ def run_bench(options: BenchOptions, *, progress: Callable[[str], None] = lambda
     if options.saturate:
         progress("saturation, and the forecaster alone")
         saturation = saturate(options.service, load)
-    return BenchReport(options, model, plain, echo, capacity, tuple(trials), over, tuple(faults), saturation)
+    watching: WatchingCost | None = None
+    if options.watching:
+        progress("watched and not watched")
+        watching = watching_cost(options.service, load, avatars)
+    return BenchReport(options, model, plain, echo, capacity, tuple(trials), over, tuple(faults), saturation, watching)
 
 
 def measure_echo(load: LoadOptions, plain: Measurement, layout_id: str) -> Measurement:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bridge.bench.serve.bench import BenchReport
 from bridge.bench.serve.figures import Figures, Spread
+from bridge.bench.serve.watching import WatchingCost
 from bridge.wire.values import SessionConfig
 
 DEFINITIONS = {
@@ -29,6 +30,8 @@ DEFINITIONS = {
     "process, where there is one, is engine_cpu_us_per_frame",
     "echo_cpu_us_per_frame": "the same of a bare byte handler that answers the same load with blobs of the same size",
     "server_rss_mb": "most that was resident, 10^6 bytes, of the service's process and the engine's together",
+    "watching": "processor time of service and engine per forecast with anomaly scores against without, the same load "
+    "on two services in turn",
     "other_cpu_percent": "of all cores, busy with neither the server nor its clients nor this command",
     "capacity_avatars": "most avatars with p99 latency under one frame, none refused, at most 0.5 % of the frames "
     "degraded or without their own forecast",
@@ -88,6 +91,7 @@ def to_json(report: BenchReport) -> dict[str, Any]:
         "overload": None if report.overload is None else asdict(report.overload),
         "faults": [fault.to_json() for fault in report.faults],
         "saturation": None if report.saturation is None else asdict(report.saturation),
+        "watching": None if report.watching is None else watching_json(report.watching),
         "engine_placement": service.engine_placement,
         "threads": service.threads,
         "device": report.model.device,
@@ -97,6 +101,17 @@ def to_json(report: BenchReport) -> dict[str, Any]:
         "definitions": DEFINITIONS,
     }
     return {name: _rounded(value) for name, value in document.items()}
+
+
+def watching_json(cost: WatchingCost) -> dict[str, Any]:
+    """What watching costs, with the loads that say so."""
+    return {
+        "watched_cpu_us_per_forecast": cost.watched_us,
+        "unwatched_cpu_us_per_forecast": cost.unwatched_us,
+        "added_share": cost.share,
+        "watched": [one.figures.to_json() for one in cost.watched],
+        "unwatched": [one.figures.to_json() for one in cost.unwatched],
+    }
 
 
 def cpu_ratio(report: BenchReport) -> float | None:
@@ -171,6 +186,16 @@ def to_lines(report: BenchReport) -> Iterator[str]:
         f"Resident: {plain.service_rss_mb:.0f} MB, engine's process {plain.engine_rss_mb:.0f} MB. "
         f"{plain.threads} threads, {plain.fds} descriptors."
     )
+    if (cost := report.watching) is not None:
+        p50, p50_without = (
+            sum(one.figures.latency_ms.p50 or 0.0 for one in loads) / len(loads)
+            for loads in (cost.watched, cost.unwatched)
+        )
+        yield (
+            f"Watching motion adds {cost.share:.1%}: {cost.watched_us:,.0f} µs of processor time per forecast, service "
+            f"and engine together, against {cost.unwatched_us:,.0f} without; latency p50 {p50:.1f} ms against "
+            f"{p50_without:.1f}."
+        )
     for problem, count in plain.troubles.items():
         yield f"The server said {count} times: {problem}"
     if report.capacity_avatars is not None:

@@ -30,6 +30,7 @@ class ServiceOptions:
     device: str | None = None
     log_file: Path | None = None
     log_level: str = "warning"
+    anomaly: bool = True
 
     def arguments(self) -> list[str]:
         """Options of ``pose-bridge serve``; every address is a free port of the loopback."""
@@ -46,7 +47,10 @@ class ServiceOptions:
             "log-level": self.log_level,
             "max-sessions": 1024,
         }
-        return [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
+        switches = [] if self.anomaly else ["--no-anomaly"]
+        return switches + [
+            part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,3 +55,14 @@ def test_saturation_is_measured_against_the_forecaster_alone(tmp_path: Path) -> 
     assert report.saturation.windows_per_s > 0
     assert sum(report.saturation.batches.values()) == pytest.approx(1.0)
     assert report.saturation.share_by_processor_time > 0
+
+
+def test_what_watching_costs_is_measured_on_two_services_in_turn() -> None:
+    report = run_bench(BenchOptions(NULL, LoadOptions("zmq", 30.0, 1.0), avatars=2, watching=True))
+    assert report.watching is not None
+    assert [len(loads) for loads in (report.watching.watched, report.watching.unwatched)] == [2, 2]
+    assert report.watching.watched_us > 0
+    assert report.watching.share > -1.0
+    told = to_json(report)["watching"]
+    assert told["added_share"] == pytest.approx(report.watching.share, rel=1e-4)
+    assert any(line.startswith("Watching motion adds") for line in to_lines(report))
