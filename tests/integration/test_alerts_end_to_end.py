@@ -29,7 +29,7 @@ from bridge.wire.values import AnomalyConfig, SessionConfig
 from tests.service_fixtures import PATIENCE_S, ServeCommand, wait_until
 from tests.support import free_port, shared_dir, skip_allowed
 
-RATE = 60.0
+RATE = 1.0
 EVENT = slice(90, 126)
 CONFIG = SessionConfig(client_name="game", anomaly=AnomalyConfig(false_alarms_per_hour=RATE))
 
@@ -193,13 +193,14 @@ def _in_real_time(clip: Clip) -> Iterator[Frame]:
 
 
 def _calm_after(clip: Clip, seconds: float = 60.0) -> Iterator[Frame]:
-    """The clip's last seconds to and fro, for as long as it may take."""
+    """The clip's last two seconds to and fro, turning gently, for as long as it may take."""
     rows = np.flatnonzero(clip.detected)[-60:]
-    there_and_back = np.concatenate([rows, rows[::-1]])
+    whole = np.concatenate([np.nan_to_num(clip.pose_m[rows]), clip.visibility[rows][..., None]], axis=-1)
     began_s, first_us = time.monotonic(), int(clip.timestamp_us[-1] - clip.timestamp_us[0]) + 40_000
     for number in range(round(seconds * 30)):
-        row = int(there_and_back[number % len(there_and_back)])
-        landmarks = np.concatenate([np.nan_to_num(clip.pose_m[row]), clip.visibility[row][:, None]], axis=1)
+        place = (0.5 + 0.5 * np.cos(2 * np.pi * number / 180)) * (len(rows) - 1)
+        before, share = int(min(place, len(rows) - 2)), place - int(min(place, len(rows) - 2))
+        landmarks = whole[before] + share * (whole[before + 1] - whole[before])
         time.sleep(max(0.0, number / 30 - (time.monotonic() - began_s)))
         yield Frame("p1", 1000 + number, first_us + round(number * 1e6 / 30), landmarks.astype(np.float32), None)
 
