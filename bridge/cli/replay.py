@@ -24,9 +24,17 @@ class Speed(StrEnum):
 
 def replay(
     file: Annotated[Path, typer.Argument(help="Recording or motion file (npz).")],
-    to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="HOST:PORT (gRPC) or tcp://HOST:PORT (ZeroMQ).")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="ADDRESS", help="HOST:PORT (gRPC) or tcp://HOST:PORT (ZeroMQ).")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Forecasts as npz. [default: FILE's name with .forecasts.npz, here]")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pbr", help="Write the recording for posebridge_probe and engine plugins; needs no server."
+        ),
     ] = None,
     speed: Annotated[Speed, typer.Option(help="1: as recorded. max: as fast as the server answers.")] = Speed.TRUE,
     clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
@@ -57,6 +65,8 @@ def replay(
       latency_us (N,)           the server's part: frame in to forecast out
       step_us, layout, recording, clip
     A forecast of fewer futures is padded with NaN and probability 0.
+
+    With --export the recording itself is written as plain binary, for the native client.
     """
     # Loaded late: help and wrong options should not wait for the client's libraries.
     from rich.console import Console
@@ -64,12 +74,32 @@ def replay(
     from bridge.cli.clips import choose_clip
     from bridge.cli.replay_run import replay_clip, save_forecasts
     from bridge.client import connect
+    from bridge.errors import InvalidInput
     from bridge.limits import MAX_FORECAST_RATE_HZ
+    from bridge.native_recordings import save_native_recording
     from bridge.wire.values import Encoding, SessionConfig
 
+    if to is None and export is None:
+        raise InvalidInput(
+            "says neither where to send the recording nor where to write it",
+            field="replay",
+            expected="--to or --export",
+        )
     console = Console(stderr=True)
     target = out or Path(f"{file.stem}.forecasts.npz")
     chosen = choose_clip(file, clip)
+    exported: dict[str, object] = {}
+    if export is not None:
+        size = save_native_recording(export, chosen)
+        console.print(f"{chosen.frames} frames -> {export}")
+        exported = {"exported": str(export.resolve()), "exported_bytes": size}
+    if to is None:
+        if as_json:
+            print(
+                json.dumps({"recording": str(file), "clip": chosen.clip_id, "frames": chosen.frames, **exported}),
+                flush=True,
+            )
+        return
     config = SessionConfig(
         client_name="replay",
         layout_id=chosen.layout_id,
@@ -105,5 +135,6 @@ def replay(
             "frame_faults": len(faults),
             "latency_ms": {"p50": stats.latency_ms(50), "p99": stats.latency_ms(99)},
             "out": str(target.resolve()),
+            **exported,
         }
         print(json.dumps(result), flush=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from bridge.cli.child_server import ChildServer, child_server
+from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.recordings import load_clips
 from tests.cli.helpers import json_of, make_recording, run
 from tests.support import free_port, tiny_weights
 
@@ -90,3 +93,27 @@ def test_no_server_and_no_address_are_exit_code_1(tmp_path: Path) -> None:
     assert done.returncode == 1 and "HOST:PORT" in done.stderr
     done = run("replay", recording, "--to", f"127.0.0.1:{free_port()}")
     assert done.returncode == 1 and "no session" in done.stderr
+
+
+def test_a_recording_is_exported_without_a_server(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "body.npz", count=ROWS, root=True)
+    out = tmp_path / "body.pbr"
+    result = json_of(run("replay", recording, "--export", out, "--json"))
+    assert result["exported_bytes"] == out.stat().st_size
+    magic, joints, flags, frames, layout = struct.unpack_from("<8sIIQ64s", out.read_bytes())
+    assert (magic, joints, flags, frames) == (b"PBREC\x00\x00\x01", 33, 1, ROWS)
+    assert layout.rstrip(b"\x00") == b"mediapipe.pose.33"
+    row = np.dtype([("us", "<u8"), ("seen", "<u8"), ("landmarks", "<f4", (33, 4)), ("root_m", "<f8", (3,))])
+    rows = np.frombuffer(out.read_bytes(), row, offset=88)
+    clip = load_clips(recording)[0]
+    assert rows["us"][0] == 1
+    np.testing.assert_array_equal(np.diff(rows["us"]), np.diff(clip.timestamp_us))
+    np.testing.assert_array_equal(rows["seen"] & 0xFF, clip.detected)
+    np.testing.assert_array_equal(rows["landmarks"][..., :3], clip.pose_m)
+    np.testing.assert_array_equal(rows["root_m"], clip.root_m)
+
+
+def test_replay_to_nowhere_says_what_is_missing() -> None:
+    failed = run("replay", BUNDLED_RECORDING)
+    assert failed.returncode == 1
+    assert "--to or --export" in failed.stderr
