@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import threading
@@ -304,3 +305,42 @@ def test_a_struct_of_an_older_header_is_filled_in_as_far_as_it_goes(native: Nati
     assert library.posebridge_default_config(config) == 0
     assert bytes(config)[40:] == b"\xee" * 216
     assert struct.unpack_from("<Q", config, 0) == (40,)
+
+
+def test_five_hundred_plays_never_hang_whatever_the_server_does(native: NativeBuild, tmp_path: Path) -> None:
+    library = ctypes.CDLL(str(native.library))
+    library.posebridge_get_state.argtypes = library.posebridge_destroy.argtypes = [ctypes.c_void_p]
+    served = ServeCommand(tmp_path, "--engine", "null", "--alert-log", str(tmp_path / "alerts.sqlite3"))
+    slowest_s = 0.0
+
+    def play(*, until_ready: bool) -> None:
+        nonlocal slowest_s
+        # A config of the oldest header there could be: its size and the address.
+        config = struct.pack("<QQ", 16, ctypes.cast(ctypes.c_char_p(address), ctypes.c_void_p).value or 0)
+        client = ctypes.c_void_p()
+        assert library.posebridge_create(config, ctypes.byref(client), None) == 0
+        assert library.posebridge_connect(client) == 0
+        deadline_s = time.monotonic() + 10.0
+        while until_ready and library.posebridge_get_state(client) != 2:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.001)
+        begun_s = time.monotonic()
+        library.posebridge_destroy(client)
+        slowest_s = max(slowest_s, time.monotonic() - begun_s)
+
+    try:
+        served.wait_until_ready()
+        address = served.endpoints.zmq.encode()
+        for number in range(300):
+            play(until_ready=number % 3 == 0)
+        os.kill(served.process.pid, signal.SIGSTOP)
+        for _ in range(100):
+            play(until_ready=False)
+        os.kill(served.process.pid, signal.SIGCONT)
+        served.kill()
+        for _ in range(100):
+            play(until_ready=False)
+    finally:
+        if served.process.poll() is None:
+            served.kill()
+    assert slowest_s < 2.0  # 0.2 s on a machine that has time
