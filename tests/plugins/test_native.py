@@ -92,7 +92,9 @@ def test_nothing_but_posebridge_is_seen_from_outside(native: NativeBuild) -> Non
     ).stdout
     names = {line.split()[-1].split("@")[0] for line in listed.splitlines()}
     header = (NATIVE / "include" / "posebridge" / "posebridge.h").read_text(encoding="utf-8")
-    declared = {line.split("(")[0].split()[-1].lstrip("*") for line in header.splitlines() if "POSEBRIDGE_API " in line}
+    declared = {
+        line.split("(")[0].split()[-1].lstrip("*") for line in header.splitlines() if "POSEBRIDGE_EXPORT " in line
+    }
     declared = {name for name in declared if name.startswith("posebridge_")}
     assert names == declared
 

@@ -24,16 +24,16 @@
 
 #if defined(_WIN32)
 #if defined(POSEBRIDGE_BUILD)
-#define POSEBRIDGE_API __declspec(dllexport)
+#define POSEBRIDGE_EXPORT __declspec(dllexport)
 #elif defined(POSEBRIDGE_STATIC)
-#define POSEBRIDGE_API
+#define POSEBRIDGE_EXPORT
 #else
-#define POSEBRIDGE_API __declspec(dllimport)
+#define POSEBRIDGE_EXPORT __declspec(dllimport)
 #endif
 #elif defined(__GNUC__)
-#define POSEBRIDGE_API __attribute__((visibility("default")))
+#define POSEBRIDGE_EXPORT __attribute__((visibility("default")))
 #else
-#define POSEBRIDGE_API
+#define POSEBRIDGE_EXPORT
 #endif
 
 #ifdef __cplusplus
@@ -342,39 +342,39 @@ typedef struct posebridge_quaternion {
 /* ---- life ---- */
 
 /* "0.1.0" of this library. */
-POSEBRIDGE_API const char *posebridge_version(void);
+POSEBRIDGE_EXPORT const char *posebridge_version(void);
 
 /* Microseconds of a monotonic clock; a good clock to stamp frames with if you have none. */
-POSEBRIDGE_API uint64_t posebridge_now_us(void);
+POSEBRIDGE_EXPORT uint64_t posebridge_now_us(void);
 
 /* Fill in defaults; `config->size` must be set. */
-POSEBRIDGE_API int32_t posebridge_default_config(posebridge_config *config);
+POSEBRIDGE_EXPORT int32_t posebridge_default_config(posebridge_config *config);
 
 /*
  * Make a client; it does not connect yet. On failure *client is NULL and `error` (may be NULL, else its `size` set) says what is wrong.
  */
-POSEBRIDGE_API int32_t posebridge_create(const posebridge_config *config, posebridge_client **client, posebridge_error *error);
+POSEBRIDGE_EXPORT int32_t posebridge_create(const posebridge_config *config, posebridge_client **client, posebridge_error *error);
 
 /* End the background thread and give all memory back, within 200 ms whatever the server does. NULL is fine. */
-POSEBRIDGE_API void posebridge_destroy(posebridge_client *client);
+POSEBRIDGE_EXPORT void posebridge_destroy(posebridge_client *client);
 
 /* Begin to connect, and keep at it; returns at once. */
-POSEBRIDGE_API int32_t posebridge_connect(posebridge_client *client);
+POSEBRIDGE_EXPORT int32_t posebridge_connect(posebridge_client *client);
 
 /* End the session and stay away; returns within 200 ms. */
-POSEBRIDGE_API int32_t posebridge_disconnect(posebridge_client *client);
+POSEBRIDGE_EXPORT int32_t posebridge_disconnect(posebridge_client *client);
 
 /* The state as of now, a posebridge_state. */
-POSEBRIDGE_API int32_t posebridge_get_state(const posebridge_client *client);
+POSEBRIDGE_EXPORT int32_t posebridge_get_state(const posebridge_client *client);
 
 /* The last error; EMPTY if there was none. */
-POSEBRIDGE_API int32_t posebridge_last_error(const posebridge_client *client, posebridge_error *error);
+POSEBRIDGE_EXPORT int32_t posebridge_last_error(const posebridge_client *client, posebridge_error *error);
 
 /* What the server has accepted; EMPTY before the first session. */
-POSEBRIDGE_API int32_t posebridge_get_session(const posebridge_client *client, posebridge_session *session);
+POSEBRIDGE_EXPORT int32_t posebridge_get_session(const posebridge_client *client, posebridge_session *session);
 
 /* Counters. */
-POSEBRIDGE_API int32_t posebridge_get_stats(const posebridge_client *client, posebridge_stats *stats);
+POSEBRIDGE_EXPORT int32_t posebridge_get_stats(const posebridge_client *client, posebridge_stats *stats);
 
 /* ---- avatars ---- */
 
@@ -382,7 +382,7 @@ POSEBRIDGE_API int32_t posebridge_get_stats(const posebridge_client *client, pos
  * Make an avatar known and return its handle (0 or more), or an error. The same id gives the same handle. Takes memory: call it when an
  * avatar appears, not every frame. Avatars live as long as the client.
  */
-POSEBRIDGE_API int32_t posebridge_add_avatar(posebridge_client *client, const char *avatar_id);
+POSEBRIDGE_EXPORT int32_t posebridge_add_avatar(posebridge_client *client, const char *avatar_id);
 
 /*
  * Hand over an observed pose; never waits. The frame is sent at once, or as soon as there is a connection.
@@ -392,27 +392,27 @@ POSEBRIDGE_API int32_t posebridge_add_avatar(posebridge_client *client, const ch
  * root: 3 doubles, where the origin of the landmarks is in your world; NULL: unknown. Always or never for one avatar.
  * sequence: is set to the frame's number (may be NULL).
  */
-POSEBRIDGE_API int32_t posebridge_send_frame(posebridge_client *client, int32_t avatar, uint64_t timestamp_us, const float *landmarks,
-                                             const double *root, uint64_t *sequence);
+POSEBRIDGE_EXPORT int32_t posebridge_send_frame(posebridge_client *client, int32_t avatar, uint64_t timestamp_us, const float *landmarks,
+                                                const double *root, uint64_t *sequence);
 
 /*
  * The newest forecast, without a copy: *forecast stays valid, and its numbers unchanged, until it is released. At most 4 forecasts of one
  * avatar may be borrowed at a time. EMPTY before the first.
  */
-POSEBRIDGE_API int32_t posebridge_borrow_forecast(posebridge_client *client, int32_t avatar, const posebridge_forecast **forecast);
+POSEBRIDGE_EXPORT int32_t posebridge_borrow_forecast(posebridge_client *client, int32_t avatar, const posebridge_forecast **forecast);
 
 /* Give a borrowed forecast back. */
-POSEBRIDGE_API int32_t posebridge_release_forecast(posebridge_client *client, int32_t avatar, const posebridge_forecast *forecast);
+POSEBRIDGE_EXPORT int32_t posebridge_release_forecast(posebridge_client *client, int32_t avatar, const posebridge_forecast *forecast);
 
 /*
  * A copy of the newest forecast: `forecast` (its `size` set) is filled in and points into `buffer`. With too small a buffer
  * RESOURCE_EXHAUSTED is returned and *buffer_bytes set to what it takes.
  */
-POSEBRIDGE_API int32_t posebridge_latest_forecast(posebridge_client *client, int32_t avatar, posebridge_forecast *forecast, void *buffer,
-                                                  size_t *buffer_bytes);
+POSEBRIDGE_EXPORT int32_t posebridge_latest_forecast(posebridge_client *client, int32_t avatar, posebridge_forecast *forecast, void *buffer,
+                                                     size_t *buffer_bytes);
 
 /* Number of the avatar's newest forecast, 0 before the first: tells whether there is something new. */
-POSEBRIDGE_API uint64_t posebridge_forecast_number(const posebridge_client *client, int32_t avatar);
+POSEBRIDGE_EXPORT uint64_t posebridge_forecast_number(const posebridge_client *client, int32_t avatar);
 
 /*
  * Where the avatar is at a time (your clock, the one that frames are stamped with).
@@ -423,18 +423,18 @@ POSEBRIDGE_API uint64_t posebridge_forecast_number(const posebridge_client *clie
  * the first forecast.
  */
 #define POSEBRIDGE_MEAN_FUTURE (-1)
-POSEBRIDGE_API int32_t posebridge_pose_at(posebridge_client *client, int32_t avatar, uint64_t time_us, int32_t future,
-                                          posebridge_pose *pose);
+POSEBRIDGE_EXPORT int32_t posebridge_pose_at(posebridge_client *client, int32_t avatar, uint64_t time_us, int32_t future,
+                                             posebridge_pose *pose);
 
 /* ---- alerts ---- */
 
 /* The oldest change of an alert that was not yet polled; EMPTY if there is none. */
-POSEBRIDGE_API int32_t posebridge_poll_alert(posebridge_client *client, posebridge_alert *alert);
+POSEBRIDGE_EXPORT int32_t posebridge_poll_alert(posebridge_client *client, posebridge_alert *alert);
 
 /* ---- geometry; these need no client ---- */
 
 /* Convert `count` points (count, 3) between axes and units; `in` and `out` may be the same. */
-POSEBRIDGE_API int32_t posebridge_convert_points(int32_t from_axes, int32_t to_axes, const float *in, float *out, uint32_t count);
+POSEBRIDGE_EXPORT int32_t posebridge_convert_points(int32_t from_axes, int32_t to_axes, const float *in, float *out, uint32_t count);
 
 /*
  * Landmarks of layout "mediapipe.pose.33" (33, 3), in `axes`, to rotations of the humanoid skeleton above.
@@ -443,14 +443,14 @@ POSEBRIDGE_API int32_t posebridge_convert_points(int32_t from_axes, int32_t to_a
  * global: (POSEBRIDGE_HUMANOID_JOINTS) each relative to the world; may be NULL.
  * INVALID_ARGUMENT if the body has no extent or a number is not finite.
  */
-POSEBRIDGE_API int32_t posebridge_joint_rotations(int32_t axes, const float *landmarks, posebridge_quaternion *local,
-                                                  posebridge_quaternion *global);
+POSEBRIDGE_EXPORT int32_t posebridge_joint_rotations(int32_t axes, const float *landmarks, posebridge_quaternion *local,
+                                                     posebridge_quaternion *global);
 
 /* The joint's parent, -1 for the hips or a number that is no joint. */
-POSEBRIDGE_API int32_t posebridge_joint_parent(int32_t joint);
+POSEBRIDGE_EXPORT int32_t posebridge_joint_parent(int32_t joint);
 
 /* "Hips", "LeftUpperArm", ...: names as in Unity's HumanBodyBones; NULL for a number that is no joint. */
-POSEBRIDGE_API const char *posebridge_joint_name(int32_t joint);
+POSEBRIDGE_EXPORT const char *posebridge_joint_name(int32_t joint);
 
 #ifdef __cplusplus
 }
