@@ -373,7 +373,12 @@ TEST_CASE("calls go on while the background thread stands still") {
   REQUIRE(within(5000, [&] { return gate.reached.load(); }));
 
   constexpr int kCalls = 20'000;
-  std::vector<std::int64_t> send_ns, borrow_ns, pose_ns;
+  std::vector<std::int64_t> send_ns, borrow_ns, pose_ns, copy_ns, memcpy_ns;
+  std::size_t bytes = 0;
+  posebridge_forecast copied{};
+  copied.size = sizeof copied;
+  posebridge_latest_forecast(client.handle, avatar, &copied, nullptr, &bytes);
+  std::vector<unsigned char> buffer(bytes), other(bytes);
   float at[99];
   posebridge_pose pose{};
   pose.size = sizeof pose;
@@ -397,6 +402,11 @@ TEST_CASE("calls go on while the background thread stands still") {
         posebridge_release_forecast(client.handle, avatar, forecast);
       }
     });
+    timed(copy_ns, [&] {
+      std::size_t size = bytes;
+      posebridge_latest_forecast(client.handle, avatar, &copied, buffer.data(), &size);
+    });
+    timed(memcpy_ns, [&] { std::memcpy(other.data(), buffer.data(), bytes); });
     timed(pose_ns, [&] { posebridge_pose_at(client.handle, avatar, 100 + static_cast<std::uint64_t>(i), 0, &pose); });
   }
   gate.closed.store(false);
@@ -408,5 +418,7 @@ TEST_CASE("calls go on while the background thread stands still") {
   report("send_frame", send_ns);
   report("borrow_forecast and release", borrow_ns);
   report("pose_at", pose_ns);
+  report("latest_forecast, a copy", copy_ns);
+  report("memcpy of as much", memcpy_ns);
   CHECK(within(5000, [&] { return stats_of(client.handle).frames_dropped >= static_cast<std::uint64_t>(dropped); }));
 }

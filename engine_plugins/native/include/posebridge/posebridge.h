@@ -122,7 +122,7 @@ typedef void (*posebridge_log_fn)(void *user, int32_t level, const char *message
 
 /*
  * How a client is set up. Fill in with posebridge_default_config, then change what you need. Strings are copied by create.
- * A number that is 0 takes the default that is named (the server's own for what the session asks for).
+ * Where nothing else is said, a number that is 0 takes the default that is named (the server's own for what the session asks for).
  */
 typedef struct posebridge_config {
   size_t size;
@@ -154,9 +154,9 @@ typedef struct posebridge_config {
   uint32_t send_queue_frames;
   /* Frames of one avatar that are kept to be sent again after a reconnect, so that forecasts go on at once; default 128. */
   uint32_t resend_frames;
-  /* Time over which posebridge_pose_at passes from an older forecast to a newer one; default 100 ms. */
+  /* Time over which posebridge_pose_at passes from an older forecast to a newer one; default_config gives 100 ms, 0: at once. */
   uint32_t blend_ms;
-  /* Time for which posebridge_pose_at goes on past the end of a forecast before it holds; default 100 ms. */
+  /* Time for which posebridge_pose_at goes on past the end of a forecast before it holds; default_config gives 100 ms, 0: it holds. */
   uint32_t extrapolate_ms;
   /* First and longest pause between two tries to connect; default 100 and 3000 ms. */
   uint32_t reconnect_min_ms;
