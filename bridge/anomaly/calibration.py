@@ -39,7 +39,7 @@ from bridge.anomaly.track import SCORED_SAMPLES
 from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput
 
 BUNDLED_CALIBRATION = Path(__file__).parent / "data" / "mediapipe_pose_33.npz"
-SCORES_VERSION = 1
+SCORES_VERSION = 2
 """See `CalibrationIdentity`; to be raised with every change of how scores are computed."""
 THINNING_S = 1.6
 """Frames so far apart share nothing: a context of one second, and samples of half a second before."""

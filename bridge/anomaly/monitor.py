@@ -18,7 +18,7 @@ import structlog
 
 from bridge.anomaly.calibration import Calibration
 from bridge.anomaly.hub import AlertHub
-from bridge.anomaly.pacing import ReferencePacer
+from bridge.anomaly.pacing import DensityPacer, ReferencePacer
 from bridge.anomaly.rule import RuleChange
 from bridge.anomaly.watcher import TrackWatcher, WatchedFrame, missing_reason
 from bridge.forecaster.results import ForecastResult
@@ -66,6 +66,7 @@ class AvatarWatch:
         self._watcher = watcher
         self._put = put
         self._pacer = ReferencePacer()
+        self._density_pacer = DensityPacer()
         # The monitor's own:
         self.false_alarms_per_hour = false_alarms_per_hour
         self.alert: Alert | None = None
@@ -74,6 +75,10 @@ class AvatarWatch:
     def wants_samples(self, timestamp_us: int) -> bool:
         """Whether the forecast of this frame is to bring samples to compare later frames with."""
         return self._pacer.wants(timestamp_us)
+
+    def wants_density(self, timestamp_us: int) -> bool:
+        """Whether the forecast of this frame is to bring the density of the block that it ends."""
+        return self._density_pacer.wants(timestamp_us)
 
     def observe(self, frame: Frame, *, awaits: bool, restarted: bool = False) -> None:
         """Hand over the newest frame; ``awaits`` if `resolve` will say what became of its forecast."""

@@ -1,8 +1,8 @@
-"""Which forecasts bring samples to compare with: about ten a second, whatever the rate of frames."""
+"""Which forecasts bring what scores need: samples about ten times a second, a density fifteen times at most."""
 
 from __future__ import annotations
 
-from bridge.anomaly.track import REFERENCE_SPACING_US
+from bridge.anomaly.track import DENSITY_SPACING_US, REFERENCE_SPACING_US
 
 
 class ReferencePacer:
@@ -23,3 +23,23 @@ class ReferencePacer:
         """What was asked for at this time was not made: the next one is wanted in its place."""
         if self._newest_us == timestamp_us:
             self._newest_us = None
+
+
+class DensityPacer:
+    """Says of every forecast that is asked for whether the density of its frame's block is wanted.
+
+    Blocks are three frames long, so at 30 Hz those that two frames apart end overlap. Time is cut in
+    slots by the clock, not counted from a track's begin: avatars whose frames have the same times are due together, and
+    are judged in one batch.
+    """
+
+    def __init__(self) -> None:
+        self._slot: int | None = None
+
+    def wants(self, timestamp_us: int) -> bool:
+        """Whether a density is wanted of the frame of this time; if so it counts as asked for."""
+        slot = timestamp_us // DENSITY_SPACING_US
+        if slot == self._slot:
+            return False
+        self._slot = slot
+        return True

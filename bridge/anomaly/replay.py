@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.anomaly.calibration import Calibration, CalibrationIdentity
-from bridge.anomaly.pacing import ReferencePacer
+from bridge.anomaly.pacing import DensityPacer, ReferencePacer
 from bridge.anomaly.scored import SCORE_NAMES, ScoredTrack
 from bridge.anomaly.track import SCORED_SAMPLES, scored_steps
 from bridge.anomaly.watcher import TrackWatcher, WatchedFrame
@@ -107,8 +107,8 @@ def replay(
         )
         name = avatar_id or clip.clip_id
         steps = _read(forecaster, clip, name, visibility_threshold)
-        made = _forecasts(forecaster, steps, name, seed, max(samples, SCORED_SAMPLES))
-        replayed.append(_watch(watcher, clip, steps, made))
+        made, log_density = _forecasts(forecaster, steps, name, seed, max(samples, SCORED_SAMPLES))
+        replayed.append(_watch(watcher, clip, steps, made, log_density))
         if progress is not None:
             progress(clip.frames)
     return replayed
@@ -123,6 +123,7 @@ class _Step:
     used: bool
     snapshot: Snapshot | None = None
     wants_samples: bool = False
+    wants_density: bool = False
 
 
 def _read(forecaster: Forecaster, clip: Clip, name: str, visibility_threshold: float) -> list[_Step]:
@@ -132,7 +133,7 @@ def _read(forecaster: Forecaster, clip: Clip, name: str, visibility_threshold: f
         rate_hz=forecaster.rate_hz,
         visibility_threshold=visibility_threshold,
     )
-    pacer = ReferencePacer()
+    pacer, density_pacer = ReferencePacer(), DensityPacer()
     steps = []
     for frame in clip_frames(clip, name, start_us=_FIRST_US):
         outcome = timeline.add(frame)
@@ -140,21 +141,28 @@ def _read(forecaster: Forecaster, clip: Clip, name: str, visibility_threshold: f
         step = _Step(frame, outcome is AddOutcome.RESTARTED, newest or outcome is AddOutcome.UNDETECTED)
         snapshot = timeline.snapshot() if newest else None
         if snapshot is not None:
-            step = replace(step, snapshot=snapshot, wants_samples=pacer.wants(frame.timestamp_us))
+            step = replace(
+                step,
+                snapshot=snapshot,
+                wants_samples=pacer.wants(frame.timestamp_us),
+                wants_density=density_pacer.wants(frame.timestamp_us),
+            )
         steps.append(step)
     return steps
 
 
 def _forecasts(
     forecaster: Forecaster, steps: Sequence[_Step], name: str, seed: int, samples: int
-) -> dict[int, ForecastResult]:
-    """What is forecast with each step, by its index, as far as scores need it: samples where wanted, likelihoods.
+) -> tuple[dict[int, ForecastResult], NDArray[np.float32]]:
+    """What is forecast with each step, by its index, as far as scores need it: samples and densities where wanted.
 
-    A window that fits no canonical frame gives none, as live.
+    Beside it the log-density of every step's block (T,), which comparisons need; NaN without one. A window that fits no
+    canonical frame gives nothing, as live.
     """
     from bridge.forecaster.likelihood import one_step
 
     made: dict[int, ForecastResult] = {}
+    log_density = np.full(len(steps), np.nan, np.float32)
     due = [i for i, step in enumerate(steps) if step.snapshot is not None]
     for start in range(0, len(due), _BATCH_WINDOWS):
         indices, windows = [], []
@@ -174,8 +182,9 @@ def _forecasts(
             samples,
         )
         for row, i in enumerate(indices):
-            made[i] = replace(drawn.get(i, _EMPTY), one_step=judged[row])
-    return made
+            made[i] = replace(drawn.get(i, _EMPTY), one_step=judged[row] if steps[i].wants_density else None)
+            log_density[i] = judged.log_density[row]
+    return made, log_density
 
 
 def _drawn(
@@ -207,16 +216,19 @@ _EMPTY = ForecastResult(
 )
 
 
-def _watch(watcher: TrackWatcher, clip: Clip, steps: Sequence[_Step], made: dict[int, ForecastResult]) -> ReplayedTrack:
+def _watch(
+    watcher: TrackWatcher,
+    clip: Clip,
+    steps: Sequence[_Step],
+    made: dict[int, ForecastResult],
+    log_density: NDArray[np.float32],
+) -> ReplayedTrack:
     frames: list[WatchedFrame] = []
-    log_density = np.full(len(steps), np.nan, np.float32)
     nearest_m = np.full(len(steps), np.nan, np.float32)
     for i, step in enumerate(steps):
         if not step.used:
             continue
         result = made.get(i)
-        if result is not None and result.one_step is not None:
-            log_density[i] = result.one_step.log_density
         nearest_m[i] = watcher.nearest_m(step.frame)
         frames += watcher.observe(step.frame, awaits=result is not None, restarted=step.restarted)
         if result is not None:

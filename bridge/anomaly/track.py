@@ -26,8 +26,11 @@ SCORED_MS = 650
 """How far ahead they reach: the longest lag, and the time to the next drawn samples."""
 REFERENCE_SPACING_US = 95_000
 """Samples are kept for comparison about ten times a second: more would be nearly the same ones."""
+DENSITY_SPACING_US = 66_667
+"""The density of a block is computed at most once in so long; until the next, what the last one said holds."""
 
 _LATE_US = 110_000
+_DENSITY_HOLDS_US = 95_000
 _EARLY_US = 5_000
 _NOISE_M2 = 0.01**2
 _NOISE_FACTOR = 9.0
@@ -108,6 +111,7 @@ class TrackScorer:
         """Forget everything: another track begins."""
         self._references: deque[Reference] = deque(maxlen=_KEPT)
         self._habits = TrackHabits(self._layout, self._votes)
+        self._density: tuple[int, OneStep] | None = None
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -137,9 +141,13 @@ class TrackScorer:
             timestamp_us: of its capture.
             pose_m: (J, 3) hip-centred, metres; any numbers where unseen.
             visibility: (J,) 0 to 1, 0 where unseen; landmarks count as much as they are seen.
-            one_step: of the block that it ends; None where it was not computed.
+            one_step: of the block that it ends; None where it was not computed: then the last one holds for a while.
         """
         seen = visibility > 0
+        if one_step is not None:
+            self._density = timestamp_us, one_step
+        elif self._density is not None and 0 <= timestamp_us - self._density[0] <= _DENSITY_HOLDS_US:
+            one_step = self._density[1]
         pose_m = np.where(seen[:, None], pose_m, np.float32(0.0))
         self._habits.add(timestamp_us, pose_m, seen)
         weights = self._votes * visibility

@@ -161,11 +161,13 @@ class Avatar:
         if allowance is not None and allowance.samples_share < 1.0:
             samples = max(limits.MIN_SAMPLES, config.futures, round(samples * allowance.samples_share))
         timestamp_us = snapshot.timestamp_us
-        compared = 0
+        compared, density = 0, False
         if self.watch is not None:
             # Scores are of a fixed number of samples, whatever the client asked for and the load allows.
             samples = max(samples, SCORED_SAMPLES)
             compared = SCORED_SAMPLES if self.watch.wants_samples(timestamp_us) else 0
+            # What was filled in would be judged by the forecast that it comes from.
+            density = self._filler is None and self.watch.wants_density(timestamp_us)
         return EngineRequest(
             key=self._key,
             snapshot=snapshot,
@@ -179,8 +181,7 @@ class Avatar:
             keep_samples=False,
             scored_samples=compared,
             scored_steps=self._scored_steps if compared else 0,
-            # What was filled in would be judged by the forecast that it comes from.
-            wants_likelihood=self.watch is not None and self._filler is None,
+            wants_likelihood=density,
         )
 
     def note_missed(self, timestamp_us: int) -> None:

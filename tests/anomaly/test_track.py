@@ -148,6 +148,18 @@ def test_without_a_likelihood_the_other_scores_stand() -> None:
     assert missing == ["likelihood", "innovation", "outside"]
 
 
+def test_a_likelihood_holds_for_the_next_two_frames_and_no_longer() -> None:
+    rng = np.random.default_rng(0)
+    scorer = TrackScorer(LAYOUT)
+    known = []
+    for i in range(30):
+        time_us = 1 + i * PERIOD_US
+        scores = scorer.score(time_us, swaying(time_us, rng), SEEN, LIKELY if i == 20 else None)
+        scorer.add_reference(reference(time_us, rng))
+        known.append(scores.missing is None and bool(np.isfinite(scores.scores[0])))
+    assert [i for i, there in enumerate(known) if there] == [20, 21, 22]
+
+
 def test_another_track_begins_with_no_memory() -> None:
     rng = np.random.default_rng(0)
     scorer = TrackScorer(LAYOUT)
