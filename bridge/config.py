@@ -24,7 +24,14 @@ from bridge.errors import InvalidInput
 
 ENV_PREFIX = "POSE_BRIDGE_"
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "POSE_BRIDGE_STRICT", "POSE_BRIDGE_SHARED"})  # the last two: of the tests
+_NOT_SETTINGS = frozenset(
+    {
+        CONFIG_VARIABLE,
+        "POSE_BRIDGE_MODEL",  # of `pose-bridge capture`
+        "POSE_BRIDGE_STRICT",  # of the tests, as the next
+        "POSE_BRIDGE_SHARED",
+    }
+)
 
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>\d{1,5})")
 _ZMQ_TCP = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>\d{1,5}|\*)")

@@ -117,7 +117,8 @@ def test_a_misspelt_variable_is_an_error_not_a_silent_default(monkeypatch: pytes
     assert "grpc" in caught.value.expected
 
 
-def test_variables_of_the_test_run_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_test_run_and_of_capture_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSE_BRIDGE_MODEL", "lite")
     monkeypatch.setenv("POSE_BRIDGE_STRICT", "1")
     monkeypatch.setenv("POSE_BRIDGE_SHARED", "/data")
     assert load_settings() == load_settings()

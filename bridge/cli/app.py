@@ -13,6 +13,7 @@ from bridge import __version__
 from bridge.cli.alerts import alerts
 from bridge.cli.bench import bench
 from bridge.cli.calibrate import calibrate
+from bridge.cli.capture import capture
 from bridge.cli.config import config
 from bridge.cli.demo import demo
 from bridge.cli.evaluate import evaluate
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, replay, info, train, evaluate, score, calibrate, watch):
+for command in (serve, demo, replay, capture, info, train, evaluate, score, calibrate, watch):
     app.command()(command)
 app.add_typer(alerts)
 app.add_typer(bench)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,20 @@ from tests.service_fixtures import body_landmarks
 from tests.support import REPOSITORY
 
 
-def run(*arguments: object, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+def environment(**more: str) -> dict[str, str]:
+    """What a command finds in its environment in every test, and ``more``."""
+    return {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "COLUMNS": "140"} | more
+
+
+def run(
+    *arguments: object, cwd: Path = REPOSITORY, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ``pose-bridge`` in a process of its own."""
     command = [sys.executable, "-m", "bridge.cli", *map(str, arguments)]
     return subprocess.run(
         command,
         cwd=cwd,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "COLUMNS": "140"},
+        env=environment(**(env or {})),
         capture_output=True,
         text=True,
         timeout=110,
