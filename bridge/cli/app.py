@@ -16,9 +16,11 @@ from bridge.cli.calibrate import calibrate
 from bridge.cli.capture import capture
 from bridge.cli.config import config
 from bridge.cli.demo import demo
+from bridge.cli.doctor import doctor
 from bridge.cli.evaluate import evaluate
 from bridge.cli.info import info
 from bridge.cli.keys import keys
+from bridge.cli.plot import plot
 from bridge.cli.replay import replay
 from bridge.cli.score import score
 from bridge.cli.serve import serve
@@ -34,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, replay, capture, info, train, evaluate, score, calibrate, watch):
+for command in (serve, demo, replay, capture, info, doctor, train, evaluate, score, plot, calibrate, watch):
     app.command()(command)
 app.add_typer(alerts)
 app.add_typer(bench)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.config import ENV_PREFIX
 from bridge.errors import DeadlineExceeded, Unavailable
 
 _START_TIMEOUT_S = 90.0
@@ -35,9 +36,14 @@ def child_server(
     grpc: str = "127.0.0.1:0",
     zmq: str = "tcp://127.0.0.1:0",
     weights: Path | None = None,
+    device: str | None = None,
     threads: int | None = None,
+    with_environment: bool = True,
 ) -> Iterator[ChildServer]:
     """Start ``pose-bridge serve`` (by default on free ports), wait until it listens, stop it at the end.
+
+    Without ``with_environment`` the settings in the environment (``POSE_BRIDGE_...``) do not reach it, so that it runs
+    with nothing but what is given here.
 
     Raises:
         Unavailable: if it ends instead of listening; carries the last line that it said.
@@ -50,7 +56,9 @@ def child_server(
         command += ["--ops", "", "--ready-file", str(ready_file), "--log-level", "warning"]
         command += ["--alert-log", str(Path(folder) / "alerts.sqlite3")]
         command += ["--weights", str(weights.resolve())] if weights else []
+        command += ["--device", device] if device else []
         command += ["--threads", str(threads)] if threads else []
+        inherited = {k: v for k, v in os.environ.items() if with_environment or not k.upper().startswith(ENV_PREFIX)}
         # The child runs this very package, wherever it was started from.
         search_path = os.pathsep.join(filter(None, [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")]))
         with log_file.open("wb") as log:
@@ -59,7 +67,7 @@ def child_server(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": search_path},
+                env={**inherited, "PYTHONPATH": search_path},
             )
         try:
             _wait_until_ready(process, ready_file, log_file)

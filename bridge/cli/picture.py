@@ -8,39 +8,20 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, PathPatch
-from matplotlib.path import Path as Curve
-from numpy.typing import NDArray
 
+from bridge.cli.bodies import LIGHT, Pose, Theme, draw_body, draw_branch, solidity, typical_height_m
 from bridge.cli.scoreboard import MAX_GAP_US, Observed, futures_at
 from bridge.skeleton import Layout
 from bridge.wire.values import Forecast
 
 PAST_MS = (-533, -400, -267, -133, 0)
 FUTURE_COLUMNS = 6
-# Okabe and Ito's palette: told apart by people with any kind of colour blindness. Beyond seven futures it repeats.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F")
-INK = "#1B1F24"
-GHOST = "#A9B0B8"
-FAINT = "#57606A"
-PAPER = "#FCFCFA"
 _ROW_M = 1.12
 _COLUMN_M = 0.92
 _FIGURE_HEIGHT_M = 0.86
 _PAST_HEIGHT_M = 2.3
 _FASTEST_M_PER_S = 4.0
-_HEAD_WORDS = ("nose", "eye", "ear", "mouth")
-_HEAD_RADIUS_M = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """A pose (J, 3) in metres and what is to be drawn of it (J,)."""
-
-    pose_m: NDArray[np.float32]
-    visible: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +51,13 @@ def moment_of(forecast: Forecast, observed: Observed) -> Moment:
     at_times = [futures_at(forecast, based_on_m, time_ms) for time_ms in future_ms]
     return Moment(
         forecast=forecast,
-        past=[_seen(observed, based_on_us, time_ms) for time_ms in PAST_MS],
+        past=[seen_at(observed, based_on_us, time_ms) for time_ms in PAST_MS],
         future_ms=future_ms,
         futures=[
             [Pose(futures_m[k], known) for futures_m in at_times if futures_m is not None]
             for k in range(len(forecast.probabilities))
         ],
-        happened=[_seen(observed, based_on_us, time_ms) for time_ms in future_ms],
+        happened=[seen_at(observed, based_on_us, time_ms) for time_ms in future_ms],
     )
 
 
@@ -89,14 +70,18 @@ def choose_moment(forecasts: Sequence[Forecast], observed: dict[str, Observed]) 
     """
     if not forecasts:
         return None
-    best = max(forecasts, key=lambda forecast: _interest(forecast, observed[forecast.avatar_id]))
+
+    def interest_of(forecast: Forecast) -> tuple[int, bool, float]:
+        horizon_us = forecast.futures_m.shape[1] * forecast.step_us
+        return interest(observed[forecast.avatar_id], forecast.based_on_timestamp_us, horizon_us)
+
+    best = max(forecasts, key=interest_of)
     return moment_of(best, observed[best.avatar_id])
 
 
-def _interest(forecast: Forecast, truth: Observed) -> tuple[int, bool, float]:
+def interest(truth: Observed, now_us: int, horizon_us: int) -> tuple[int, bool, float]:
     """What `choose_moment` goes by: how much is known (0 to 3), whether the tracking held, metres moved."""
-    now_us = forecast.based_on_timestamp_us
-    reach_us = PAST_MS[0] * 1000, 0, forecast.futures_m.shape[1] * forecast.step_us
+    reach_us = PAST_MS[0] * 1000, 0, horizon_us
     known = sum(truth.around(now_us, offset_us) is not None for offset_us in reach_us)
     first_us, last_us = now_us + reach_us[0], now_us + reach_us[-1]
     rows = np.flatnonzero((truth.timestamp_us >= first_us) & (truth.timestamp_us <= last_us))
@@ -108,71 +93,87 @@ def _interest(forecast: Forecast, truth: Observed) -> tuple[int, bool, float]:
     return known, held, float(moved_m.sum())
 
 
-def draw_moment(path: Path, moment: Moment, layout: Layout, *, title: str, caption: str) -> None:
+def draw_moment(path: Path, moment: Moment, layout: Layout, *, title: str, caption: str, theme: Theme = LIGHT) -> None:
     """Draw a moment and write it to ``path`` (the suffix names the format, PNG, SVG, PDF ...).
 
-    Left the past, fading; right one row a future, fanned out from now, its branch as wide as it is probable, with what
-    happened in grey behind it; last what happened, alone.
+    Left the past, fading; right one row a future, fanned out from now, the more probable the wider its branch and the
+    more solid its bodies, with what happened in grey behind it; last what happened, alone.
 
     Raises:
         OSError: if the file cannot be written.
         ValueError: if the suffix names no format.
     """
     rows = len(moment.futures) + 1
-    scale_m = _typical_height_m([pose for pose in (*moment.past, *moment.happened) if pose is not None])
+    scale_m = typical_height_m([pose for pose in (*moment.past, *moment.happened) if pose is not None])
     top = (rows - 1) * _ROW_M / 2
-    axes = Figure(facecolor=PAPER).add_axes((0, 0, 1, 1))
+    axes = Figure(facecolor=theme.paper).add_axes((0, 0, 1, 1))
     axes.set_aspect("equal")
     axes.axis("off")
 
     past_scale = min(_PAST_HEIGHT_M, 0.62 * rows * _ROW_M) / scale_m
-    now_x = _draw_past(axes, moment, layout, past_scale)
+    now_x = _draw_past(axes, moment, layout, past_scale, theme)
     first_x = now_x + 3.2
     for column, time_ms in enumerate(moment.future_ms):
         x = first_x + column * _COLUMN_M
-        axes.text(x, top + 0.72, f"+{time_ms} ms", ha="center", color=INK, fontsize=11)
+        axes.text(x, top + 0.72, f"+{time_ms} ms", ha="center", color=theme.ink, fontsize=12)
     futures_scale = _FIGURE_HEIGHT_M / scale_m
-    order = _errors_mm(moment)
+    order = errors_mm(moment)
+    probabilities = moment.forecast.probabilities
     for row, future in enumerate(moment.futures):
         y = top - row * _ROW_M
-        colour = COLOURS[row % len(COLOURS)]
-        probability = float(moment.forecast.probabilities[row])
-        _draw_branch(axes, (now_x + 0.95, 0.0), (first_x - 1.17, y), colour, probability)
+        colour = theme.future(row)
+        probability = float(probabilities[row])
+        faded = theme.faded(colour, solidity(probability, float(probabilities.max())))
+        draw_branch(axes, (now_x + 0.95, 0.0), (first_x - 1.17, y), colour, probability)
         label = f"{100 * probability:.0f} %"
-        axes.text(first_x - 0.96, y, label, va="center", color=colour, fontsize=15, fontweight="bold")
+        axes.text(first_x - 0.96, y, label, va="center", color=colour, fontsize=17, fontweight="bold")
         for column, pose in enumerate(future):
             x = first_x + column * _COLUMN_M
             seen = moment.happened[column]
             if seen is not None:
-                _draw_pose(axes, seen, layout, (x, y), futures_scale, GHOST, width=1.3, alpha=0.9)
-            _draw_pose(axes, pose, layout, (x, y), futures_scale, colour, width=1.9)
+                draw_body(axes, seen, layout, (x, y), futures_scale, theme.ghost, width=1.3)
+            draw_body(axes, pose, layout, (x, y), futures_scale, faded, width=1.9)
         if order[row] is not None:
-            closest = order[row] == min(error for error in order if error is not None)
+            closest = rows > 2 and order[row] == min(error for error in order if error is not None)
             axes.text(
                 first_x + (FUTURE_COLUMNS - 1) * _COLUMN_M + 0.62,
                 y,
                 f"{order[row]:.0f} mm off" + ("\nclosest" if closest else ""),
                 va="center",
                 color=colour,
-                fontsize=11,
+                fontsize=13,
                 fontweight="bold" if closest else "normal",
             )
     y = top - (rows - 1) * _ROW_M
-    axes.axhline(y + _ROW_M / 2, xmin=0.46, color=GHOST, linewidth=0.8, linestyle=(0, (4, 4)))
-    axes.text(first_x - 1.2, y, "what\nhappened", va="center", color=INK, fontsize=12, fontweight="bold")
+    axes.axhline(y + _ROW_M / 2, xmin=0.46, color=theme.ghost, linewidth=0.8, linestyle=(0, (4, 4)))
+    axes.text(first_x - 1.2, y, "what\nhappened", va="center", color=theme.ink, fontsize=13, fontweight="bold")
     for column, pose_or_none in enumerate(moment.happened):
         if pose_or_none is not None:
-            _draw_pose(axes, pose_or_none, layout, (first_x + column * _COLUMN_M, y), futures_scale, INK, width=1.9)
+            draw_body(
+                axes, pose_or_none, layout, (first_x + column * _COLUMN_M, y), futures_scale, theme.ink, width=1.9
+            )
     right = first_x + FUTURE_COLUMNS * _COLUMN_M + 0.95
-    _finish(axes, path, (-0.95, right), (y - 0.62, top + 0.95), title=title, caption=caption)
+    finish(axes, path, (-0.95, right), (y - 0.62, top + 0.95), title=title, caption=caption, theme=theme)
 
 
-def _finish(
-    axes: Axes, path: Path, x_range: tuple[float, float], y_range: tuple[float, float], *, title: str, caption: str
+def finish(
+    axes: Axes,
+    path: Path,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    *,
+    title: str,
+    caption: str,
+    theme: Theme,
 ) -> None:
-    """Size the figure to what was drawn, add the words around it and write it."""
+    """Size the figure to what was drawn within these ranges of the axes, add the words around it and write it.
+
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: if the suffix names no format.
+    """
     width = 15.0
-    header, footer = 0.75, 0.8
+    header, footer = 0.8, 0.95
     body = width * (y_range[1] - y_range[0]) / (x_range[1] - x_range[0])
     height = header + body + footer
     figure = axes.get_figure(root=True)
@@ -181,22 +182,18 @@ def _finish(
     axes.set_position((0.0, footer / height, 1.0, body / height))
     axes.set_xlim(*x_range)
     axes.set_ylim(*y_range)
-    figure.text(0.03, 1 - 0.55 * header / height, title, fontsize=20, fontweight="bold", color=INK, va="center")
-    figure.text(0.03, 0.5 * footer / height, caption, fontsize=11, color=FAINT, va="center", linespacing=1.5)
+    figure.text(0.03, 1 - 0.55 * header / height, title, fontsize=22, fontweight="bold", color=theme.ink, va="center")
+    figure.text(0.03, 0.5 * footer / height, caption, fontsize=13, color=theme.faint, va="center", linespacing=1.5)
     figure.savefig(path, dpi=130)
 
 
-def _seen(observed: Observed, timestamp_us: int, offset_ms: int) -> Pose | None:
-    found = observed.around(timestamp_us, offset_ms * 1000)
+def seen_at(observed: Observed, timestamp_us: int, offset_ms: float) -> Pose | None:
+    """What was seen so long after a time (before, if negative); None if nobody was, or the stream paused between."""
+    found = observed.around(timestamp_us, round(offset_ms * 1000))
     return Pose(*found) if found and found[1].any() else None
 
 
-def _typical_height_m(poses: Sequence[Pose]) -> float:
-    heights = [np.ptp(pose.pose_m[pose.visible, 1]) for pose in poses]
-    return max(float(np.median(heights)), 0.3) if heights else 1.6
-
-
-def _errors_mm(moment: Moment) -> list[float | None]:
+def errors_mm(moment: Moment) -> list[float | None]:
     """Mean joint error of every future in the last column, millimetres."""
     truth = moment.happened[-1]
     if truth is None:
@@ -207,8 +204,8 @@ def _errors_mm(moment: Moment) -> list[float | None]:
     ]
 
 
-def _draw_past(axes: Axes, moment: Moment, layout: Layout, scale: float) -> float:
-    """Draw the past from left to right, growing darker; return where now stands."""
+def _draw_past(axes: Axes, moment: Moment, layout: Layout, scale: float, theme: Theme) -> float:
+    """Draw the past from left to right, growing more solid; return where now stands."""
     x = 0.0
     feet_m = [float(pose.pose_m[pose.visible, 1].max()) for pose in moment.past if pose is not None]
     low = -scale * max(feet_m, default=1.0) - 0.4
@@ -216,57 +213,15 @@ def _draw_past(axes: Axes, moment: Moment, layout: Layout, scale: float) -> floa
         x = 0.9 * index
         is_now = index == len(PAST_MS) - 1
         if pose is not None:
-            alpha = 1.0 if is_now else 0.16 + 0.14 * index
-            _draw_pose(axes, pose, layout, (x, 0.0), scale, INK, width=3.2 if is_now else 2.0, alpha=alpha)
+            colour = theme.ink if is_now else theme.faded(theme.ink, 0.16 + 0.14 * index)
+            draw_body(axes, pose, layout, (x, 0.0), scale, colour, width=3.2 if is_now else 2.0)
         axes.text(
             x,
             low,
             "now" if is_now else f"{time_ms} ms",
             ha="center",
-            color=INK if is_now else FAINT,
-            fontsize=14 if is_now else 10,
+            color=theme.ink if is_now else theme.faint,
+            fontsize=16 if is_now else 12,
             fontweight="bold" if is_now else "normal",
         )
     return x
-
-
-def _draw_pose(
-    axes: Axes,
-    pose: Pose,
-    layout: Layout,
-    middle: tuple[float, float],
-    scale: float,
-    colour: str,
-    *,
-    width: float,
-    alpha: float = 1.0,
-) -> None:
-    """Draw a body as the camera sees it (x right, y down), the middle of its hips at ``middle``."""
-    flat = pose.pose_m[:, :2] * np.float32(scale) * np.array([1.0, -1.0], np.float32) + np.array(middle)
-    head = [index for index, name in enumerate(layout.names) if any(word in name for word in _HEAD_WORDS)]
-    bones = [
-        bone for bone in layout.bones if pose.visible[list(bone)].all() and not (bone[0] in head and bone[1] in head)
-    ]
-    trunk = {*layout.limb_bones, layout.hips, layout.shoulders, *zip(layout.shoulders, layout.hips, strict=True)}
-    widths = [width if bone in trunk or bone[::-1] in trunk else 0.55 * width for bone in bones]
-    lines = [flat[list(bone)] for bone in bones]
-    if head and pose.visible[head].any():
-        centre = flat[[index for index in head if pose.visible[index]]].mean(axis=0)
-        axes.add_patch(Circle((centre[0], centre[1]), _HEAD_RADIUS_M * scale, color=colour, alpha=alpha, linewidth=0))
-        neck = flat[list(layout.shoulders)].mean(axis=0)
-        if pose.visible[list(layout.shoulders)].all():
-            lines.append(np.stack([neck, centre]))
-            widths.append(width)
-    axes.add_collection(
-        LineCollection(lines, colors=colour, linewidths=widths, alpha=alpha, capstyle="round", joinstyle="round")
-    )
-
-
-def _draw_branch(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, probability: float
-) -> None:
-    bend = 0.55 * (end[0] - start[0])
-    points = [start, (start[0] + bend, start[1]), (end[0] - bend, end[1]), end]
-    curve = Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
-    width = 1.0 + 22.0 * probability
-    axes.add_patch(PathPatch(curve, facecolor="none", edgecolor=colour, linewidth=width, alpha=0.55, capstyle="round"))

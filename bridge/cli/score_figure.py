@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bridge.anomaly import ReplayedTrack
-from bridge.cli.picture import FAINT, GHOST, INK, PAPER
+from bridge.cli.bodies import LIGHT
 from bridge.cli.score_report import ScoredAlert
 from bridge.skeleton import Layout
 
@@ -36,7 +36,7 @@ def save_score_figure(
     """
     shown = sorted(sorted(alerts, key=lambda alert: -alert.score)[:_MOST_ALERTS], key=lambda alert: alert.started_us)
     rows = 2 + len(shown)
-    figure = Figure(figsize=(12.0, 4.2 + 2.3 * len(shown)), layout="constrained", facecolor=PAPER)
+    figure = Figure(figsize=(12.0, 4.2 + 2.3 * len(shown)), layout="constrained", facecolor=LIGHT.paper)
     grid = figure.add_gridspec(rows, len(_AROUND_S), height_ratios=[1.6, 1.0] + [1.5] * len(shown))
     over_time = figure.add_subplot(grid[0, :])
     evidence = figure.add_subplot(grid[1, :], sharex=over_time)
@@ -45,7 +45,9 @@ def save_score_figure(
     _evidence(evidence, track)
     for axes in (over_time, evidence):
         _mark(axes, track, alerts)
-    over_time.set_title(f"{track.clip.clip_id}: {len(alerts)} alert{'s' * (len(alerts) != 1)}", loc="left", color=INK)
+    over_time.set_title(
+        f"{track.clip.clip_id}: {len(alerts)} alert{'s' * (len(alerts) != 1)}", loc="left", color=LIGHT.ink
+    )
     for row, alert in enumerate(shown, start=2):
         for column, around_s in enumerate(_AROUND_S):
             _body(figure.add_subplot(grid[row, column]), track, alert, around_s, layout)
@@ -56,23 +58,23 @@ def _p_values(axes: Axes, time_s: NDArray[np.float64], p_values: Sequence[float 
     values = np.array([np.nan if p is None else p for p in p_values])
     axes.semilogy(time_s, values, color="#0072B2", linewidth=1.1)
     for level in (0.1, 0.01):
-        axes.axhline(level, color=GHOST, linewidth=0.8, linestyle=":")
-    axes.set_ylabel("p-value", color=FAINT)
+        axes.axhline(level, color=LIGHT.ghost, linewidth=0.8, linestyle=":")
+    axes.set_ylabel("p-value", color=LIGHT.faint)
     axes.set_ylim(top=1.3)
-    axes.tick_params(labelbottom=False, colors=FAINT)
+    axes.tick_params(labelbottom=False, colors=LIGHT.faint)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_facecolor(PAPER)
+    axes.set_facecolor(LIGHT.paper)
 
 
 def _evidence(axes: Axes, track: ReplayedTrack) -> None:
     time_s = [frame.timestamp_us * 1e-6 for frame in track.frames]
     axes.fill_between(time_s, [frame.evidence for frame in track.frames], color="#56B4E9", alpha=0.6, linewidth=0)
     axes.axhline(1.0, color="#B2182B", linewidth=0.9)
-    axes.set_ylabel("evidence", color=FAINT)
-    axes.set_xlabel("seconds", color=FAINT)
-    axes.tick_params(colors=FAINT)
+    axes.set_ylabel("evidence", color=LIGHT.faint)
+    axes.set_xlabel("seconds", color=LIGHT.faint)
+    axes.tick_params(colors=LIGHT.faint)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_facecolor(PAPER)
+    axes.set_facecolor(LIGHT.paper)
 
 
 def _mark(axes: Axes, track: ReplayedTrack, alerts: Sequence[ScoredAlert]) -> None:
@@ -96,7 +98,9 @@ def _body(axes: Axes, track: ReplayedTrack, alert: ScoredAlert, around_s: float,
     lines = pose_m[bones][..., :2]
     known = np.isfinite(lines).all(axis=(1, 2))
     before = around_s < 0.0
-    axes.add_collection(LineCollection(lines[known].tolist(), colors=GHOST if before else INK, linewidths=1.4))
+    axes.add_collection(
+        LineCollection(lines[known].tolist(), colors=LIGHT.ghost if before else LIGHT.ink, linewidths=1.4)
+    )
     if not before:
         for joint in alert.joints[:3]:
             axes.plot(
@@ -107,4 +111,4 @@ def _body(axes: Axes, track: ReplayedTrack, alert: ScoredAlert, around_s: float,
     axes.set_aspect("equal")
     axes.axis("off")
     time_s = (int(track.clip.timestamp_us[row]) - int(track.clip.timestamp_us[0])) * 1e-6
-    axes.set_title(f"{time_s:.2f} s", fontsize=9, color=FAINT)
+    axes.set_title(f"{time_s:.2f} s", fontsize=9, color=LIGHT.faint)

@@ -15,7 +15,7 @@ def test_help_names_every_command_and_loads_neither_torch_nor_grpc() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("serve", "demo", "replay", "capture", "info", "train", "evaluate"):
+    for command in ("serve", "demo", "replay", "capture", "info", "doctor", "train", "evaluate", "plot"):
         assert command in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bridge.cli.picture import COLOURS, choose_moment, draw_moment, moment_of
+from bridge.cli.bodies import LIGHT
+from bridge.cli.picture import choose_moment, draw_moment, moment_of
 from bridge.cli.scoreboard import Observed
 from tests.cli.test_scoreboard import BASE_US, STEP_US, head_forecast, moving_frames
 from tests.support import TINY_LAYOUT
@@ -30,9 +31,9 @@ def test_every_future_is_drawn_in_its_colour(futures: int, tmp_path: Path) -> No
     path = tmp_path / "moment.png"
     draw_moment(path, moment, TINY_LAYOUT, title="title", caption="caption")
     image = drawn(path)
-    for colour in COLOURS[:futures]:
+    for colour in LIGHT.futures[:futures]:
         assert has_colour(image, colour)
-    assert has_colour(image, COLOURS[4]) == (futures > 4)
+    assert has_colour(image, LIGHT.futures[4]) == (futures > 4)
 
 
 def test_a_future_that_is_not_known_is_drawn_without_what_happened(tmp_path: Path) -> None:

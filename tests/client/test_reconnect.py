@@ -84,5 +84,5 @@ def test_a_server_that_is_not_there_yet_is_waited_for(transport: str, tmp_path: 
     where = {"grpc": f"127.0.0.1:{free_port()}", "zmq": f"tcp://127.0.0.1:{free_port()}"}
     with Client(where[transport], POSE_33) as client, Sender(client):
         wait_until(lambda: client.stats().last_error is not None, "a failed attempt")
-        with child_server(**where, weights=tiny_weights(tmp_path), threads=1):
+        with child_server(grpc=where["grpc"], zmq=where["zmq"], weights=tiny_weights(tmp_path), threads=1):
             wait_until(lambda: client.latest("a") is not None, "a forecast")
