@@ -131,7 +131,8 @@ def test_imports_go_downwards_only() -> None:
         ("bridge.bench.serve.client", ("torch", "grpc", "zmq", "matplotlib")),
         ("bridge.client", ("torch", "matplotlib")),
         ("bridge.capture", ("torch", "grpc", "matplotlib", "mediapipe", "cv2")),
-        ("bridge.cli.app", ("torch", "grpc", "matplotlib", "mediapipe", "cv2")),
+        ("bridge.viewer", ("torch", "grpc", "zmq", "matplotlib", "viser")),
+        ("bridge.cli.app", ("torch", "grpc", "matplotlib", "mediapipe", "cv2", "viser")),
     ],
 )
 def test_importing_a_part_loads_no_heavy_library_it_does_not_need(module: str, absent: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ from bridge.cli.replay import replay
 from bridge.cli.score import score
 from bridge.cli.serve import serve
 from bridge.cli.train import train
+from bridge.cli.view import view
 from bridge.cli.watch import watch
 from bridge.errors import BridgeError
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, replay, capture, info, doctor, train, evaluate, score, plot, calibrate, watch):
+for command in (serve, demo, replay, capture, view, info, doctor, train, evaluate, score, plot, calibrate, watch):
     app.command()(command)
 app.add_typer(alerts)
 app.add_typer(bench)

@@ -33,6 +33,10 @@ def demo(
     ] = None,
     picture: Annotated[Path, typer.Option(help="Where to draw a moment.")] = Path("pose-bridge-demo.png"),
     headless: Annotated[bool, typer.Option("--headless", help="No live display.")] = False,
+    view: Annotated[
+        bool, typer.Option("--view", help="Show it in the browser too, as `pose-bridge view` does; needs viser.")
+    ] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="With --view: do not open a browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
 ) -> None:
     """Stream a recording at its true speed through a server of its own and show what comes back.
@@ -55,5 +59,7 @@ def demo(
         threads=threads,
         picture=picture,
         live=not headless,
+        view=view,
+        open_browser=not no_open,
     )
     run_demo(plan, print_json=as_json)

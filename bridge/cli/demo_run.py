@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -25,6 +27,10 @@ from bridge.skeleton import get_layout
 from bridge.timeline import Timeline
 from bridge.wire.values import Forecast, SessionAccepted, SessionConfig
 
+if TYPE_CHECKING:
+    from bridge.cli.demo_view import ShownPage
+    from bridge.viewer import SessionFeed
+
 _LAST_ANSWERS_S = 3.0
 
 
@@ -42,6 +48,8 @@ class DemoPlan:
     threads: int | None
     picture: Path
     live: bool
+    view: bool = False
+    open_browser: bool = False
 
 
 @dataclass(slots=True)
@@ -50,11 +58,14 @@ class _Inbox:
 
     forecasts: list[Forecast] = field(default_factory=list)
     error: BridgeError | None = None
+    feed: SessionFeed | None = None
 
     def listen(self, client: Client) -> None:
         try:
             for forecast in client.forecasts():
                 self.forecasts.append(forecast)
+                if self.feed is not None:
+                    self.feed.note_forecast(forecast)
         except BridgeError as error:
             self.error = error
 
@@ -64,7 +75,7 @@ def run_demo(plan: DemoPlan, *, print_json: bool) -> None:
 
     Raises:
         NotFound, InvalidInput: if the recording cannot be read or the picture's suffix names no format.
-        FailedPrecondition: if the recording never holds a full window.
+        FailedPrecondition: if the recording never holds a full window, or viser is missing for its page.
         Unavailable: if the server does not start, or no forecast came back.
         BridgeError: if the server refuses the session.
     """
@@ -88,8 +99,38 @@ def run_demo(plan: DemoPlan, *, print_json: bool) -> None:
         observed=observed,
         scoreboard=Scoreboard(observed),
     )
+    with ExitStack() as opened:
+        shown = None
+        if plan.view:
+            from bridge.cli.demo_view import shown_page
+
+            page = shown_page(layout, config, console, avatars=plan.avatars, open_browser=plan.open_browser)
+            shown = opened.enter_context(page)
+        _perform(plan, performances, config, report, console, shown)
+        report.scoreboard.settle(None)
+        if report.forecasts:
+            report.draw(plan.picture, layout)
+        console.print(report.table())
+        if print_json:
+            print(json.dumps(report.to_json()), flush=True)
+        if not report.forecasts:
+            raise Unavailable("no forecast came back")
+        if shown is not None and console.is_terminal:
+            shown.stay(console)
+
+
+def _perform(
+    plan: DemoPlan,
+    performances: dict[str, list[Frame]],
+    config: SessionConfig,
+    report: DemoReport,
+    console: Console,
+    shown: ShownPage | None,
+) -> None:
+    """Stream the frames through a server of its own; ``report`` takes in what comes of it."""
+    feed = None if shown is None else shown.feed
     console.print("Starting a server ...", style="dim")
-    with child_server(weights=plan.weights, threads=threads) as server:
+    with child_server(weights=plan.weights, threads=report.threads) as server:
         address = server.grpc if plan.transport is TransportKind.GRPC else server.zmq
         with connect(address, config=config) as client:
             accepted = client.wait_connected()
@@ -97,25 +138,20 @@ def run_demo(plan: DemoPlan, *, print_json: bool) -> None:
             report.frames_with_full_window = _full_windows(performances, accepted)
             if report.frames_with_full_window == 0:
                 raise FailedPrecondition(
-                    f"{clip.clip_id} never shows a person for {accepted.context_frames} frames in a row",
+                    f"{report.clip_id} never shows a person for {accepted.context_frames} frames in a row",
                     field="recording",
                     expected=f"at least {accepted.context_frames / accepted.rate_hz:.2f} s without a gap above 200 ms",
                 )
-            console.print(f"Streaming {clip.clip_id} to {client.address} for {seconds:.1f} s.", style="dim")
-            _stream(client, in_order_of_time(list(performances.values())), report, console if plan.live else None)
-    report.scoreboard.settle(None)
-    if report.forecasts:
-        report.draw(plan.picture, layout)
-    console.print(report.table())
-    if print_json:
-        print(json.dumps(report.to_json()), flush=True)
-    if not report.forecasts:
-        raise Unavailable("no forecast came back")
+            console.print(f"Streaming {report.clip_id} to {client.address} for {report.seconds:.1f} s.", style="dim")
+            frames = in_order_of_time(list(performances.values()))
+            _stream(client, frames, report, console if plan.live else None, feed)
 
 
-def _stream(client: Client, frames: list[Frame], report: DemoReport, live_on: Console | None) -> None:
+def _stream(
+    client: Client, frames: list[Frame], report: DemoReport, live_on: Console | None, feed: SessionFeed | None
+) -> None:
     """Send every frame when its time has come, while the forecasts are gathered and shown."""
-    inbox = _Inbox()
+    inbox = _Inbox(feed=feed)
     listener = threading.Thread(target=inbox.listen, args=(client,), name="demo-listener", daemon=True)
     listener.start()
     screen = None
@@ -131,6 +167,9 @@ def _stream(client: Client, frames: list[Frame], report: DemoReport, live_on: Co
             if due_s > time.monotonic():
                 report.note(client.stats(), inbox.forecasts, now_us=frame.timestamp_us)
                 time.sleep(max(0.0, due_s - time.monotonic()))
+            if feed is not None:
+                feed.note_frame(frame)
+                feed.note_alerts(client.alerts())
             client.send(frame)
         _await_last_answers(client, inbox, frames)
         report.note(client.stats(), inbox.forecasts, now_us=frames[-1].timestamp_us)

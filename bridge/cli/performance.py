@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bridge.frames import Frame
@@ -21,7 +22,7 @@ def avatar_names(avatars: int) -> list[str]:
 
 def default_seconds(clip: Clip) -> float:
     """Seconds that two rounds with one pause take."""
-    return (2 * _round_us(clip) - PAUSE_US) / 1e6
+    return (2 * round_us(clip) - PAUSE_US) / 1e6
 
 
 def perform(clip: Clip, avatar_id: str, *, seconds: float, phase: float = 0.0) -> list[Frame]:
@@ -32,10 +33,10 @@ def perform(clip: Clip, avatar_id: str, *, seconds: float, phase: float = 0.0) -
     """
     frames = list(clip_frames(clip, avatar_id))
     first_us = frames[0].timestamp_us
-    round_us = _round_us(clip)
+    period_us = round_us(clip)
     end_us = round(seconds * 1e6)
     performed: list[Frame] = []
-    for start_us in range(-round(phase * round_us), end_us, round_us):
+    for start_us in range(-round(phase * period_us), end_us, period_us):
         for frame in frames:
             at_us = start_us + frame.timestamp_us - first_us
             if 0 <= at_us < end_us:
@@ -49,6 +50,24 @@ def in_order_of_time(performances: Sequence[Sequence[Frame]]) -> list[Frame]:
     return list(heapq.merge(*performances, key=lambda frame: frame.timestamp_us))
 
 
-def _round_us(clip: Clip) -> int:
-    """Time from one start of the clip to the next: the clip, one frame period and the pause."""
+def round_us(clip: Clip) -> int:
+    """Microseconds from one start of the clip to the next: the clip, one frame period and the pause."""
     return int(clip.timestamp_us[-1] - clip.timestamp_us[0]) + round(1e6 / clip.fps) + PAUSE_US
+
+
+def endless(clip: Clip, avatars: int) -> Iterator[Frame]:
+    """Yield the frames of so many avatars, evenly shifted in phase, in order of time and without an end."""
+    period_us = round_us(clip)
+    once = [
+        perform(clip, name, seconds=period_us / 1e6, phase=index / avatars)
+        for index, name in enumerate(avatar_names(avatars))
+    ]
+    merged = in_order_of_time(once)
+    counts = {frames[0].avatar_id: len(frames) for frames in once if frames}
+    for number in itertools.count():
+        for frame in merged:
+            yield replace(
+                frame,
+                sequence=frame.sequence + number * counts[frame.avatar_id],
+                timestamp_us=frame.timestamp_us + number * period_us,
+            )
