@@ -12,13 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from bridge.cli.app import app
 from bridge.config import Settings
 from bridge.engine.local import LocalEngine
 from tests.service_fixtures import RunningServer, command_environment, wait_until
 from tests.support import REPOSITORY, free_port, skip_or_fail
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+DOCUMENTS = (
+    *("README.md", "bridge/service/README.md", "bridge/capture/README.md"),
+    *("engine_plugins/README.md", "engine_plugins/native/README.md", "engine_plugins/unreal/README.md"),
+    "engine_plugins/unity/README.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def server() -> Iterator[RunningServer]:
 def test_python_example_prints_futures(
     server: RunningServer, transport: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    example = EXAMPLES[0]
     assert "127.0.0.1:50551" in example
     example = example.replace("127.0.0.1:50551", str(getattr(server.endpoints, transport)))
     monkeypatch.chdir(REPOSITORY)
@@ -43,6 +51,42 @@ def test_python_example_prints_futures(
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("frame ")]
     assert len(lines) > 10
     assert all(re.fullmatch(r"frame \d+: \d+% \(5, 30, 33, 3\)", line) for line in lines)
+
+
+def test_notebook_example_prints_a_forecast(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, example = EXAMPLES
+    monkeypatch.chdir(REPOSITORY)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("ForecastResult(5 futures of 30 steps, 33 landmarks: ")
+
+
+def commands_of(text: str) -> list[str]:
+    """What a document tells one to type that begins with ``pose-bridge``: in backticks, and lines of code."""
+    code = "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, flags=re.DOTALL))
+    typed = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)) + code.splitlines()
+    parts = [part.strip() for line in typed for part in re.split(r"&&|\||;|(?<=\S)\s+#", line)]
+    return [
+        re.sub(r"^\S*pose-bridge\b", "", part) for part in parts if re.match(r"(\.venv/bin/)?pose-bridge(\s|$)", part)
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_and_options_that_are_written_down_exist(document: str) -> None:
+    told = commands_of((REPOSITORY / document).read_text(encoding="utf-8"))
+    assert told
+    for line in told:
+        command: Any = typer.main.get_command(app)
+        words = line.split()
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert words[:1] == [] or not re.fullmatch(r"[a-z]+", words[0]) or command.params, line
+        known = {name for part in command.params for name in (*part.opts, *part.secondary_opts)}
+        known |= {"--help", "--version", "--debug", "--install-completion", "--show-completion"}
+        for word in words:
+            option = word.split("=")[0].strip("`,.)(")
+            assert not option.startswith("--") or option in known, f"{line}: {option}"
 
 
 def test_the_two_commands_stand_as_written() -> None:

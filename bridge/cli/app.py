@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
@@ -33,7 +34,6 @@ app = typer.Typer(
     name="pose-bridge",
     help="Keypoints in, several probability-weighted future poses out, inside the frame budget.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
@@ -56,8 +56,20 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from (a traceback).")] = False,
 ) -> None:
     """Take the options that come before the command."""
+    _shown.debug = debug
+
+
+@dataclass
+class _Shown:
+    """How errors are told; set by the options before the command."""
+
+    debug: bool = False
+
+
+_shown = _Shown()
 
 
 def main() -> None:
@@ -67,5 +79,7 @@ def main() -> None:
     try:
         app()
     except BridgeError as error:
+        if _shown.debug:
+            raise
         typer.echo(f"pose-bridge: error: {error}", err=True)
         sys.exit(1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bridge.errors import CheckpointError, InvalidInput
+from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput
 from bridge.forecaster.captured import FixedRollouts
 from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata, load_checkpoint
 from bridge.forecaster.guide import pull_
@@ -21,12 +22,15 @@ from bridge.forecaster.limbs import LimbLengths
 from bridge.forecaster.model import ContextBatch, GruSnf
 from bridge.forecaster.prepared import Drawn, Paths, PreparedModel, Walk
 from bridge.forecaster.refinement import Refinement, effective_sample_size
+from bridge.forecaster.results import ForecastResult
 from bridge.forecaster.rollout import Diagnostics, RolloutNoise, blocks_for, draw_noise
 from bridge.forecaster.sampling import BlockNoise, BlockSampler, RefinedFlow
 from bridge.forecaster.tracing import TracedSteps, traced_guide
 from bridge.forecaster.workers import on_threads
+from bridge.frames import Frame, Window
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 from bridge.skeleton import Layout, get_layout, layout_ids, register_layout
+from bridge.timeline import Timeline
 
 # Trajectories: with fewer, a second thread gains less than it costs.
 _WORTH_A_THREAD = 64
@@ -155,6 +159,69 @@ class Forecaster:
     def refinement(self) -> Refinement:
         """Default refinement, chosen on validation motion and stored with the weights."""
         return self.metadata.refinement
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        layout, refinement = self.layout, self.refinement
+        return (
+            f"Forecaster({layout.id}, {layout.joints} landmarks, {self.context_frames} frames at {self.rate_hz:g} Hz, "
+            f"{refinement}, weights {self.weights_id[:12]}, {self.device})"
+        )
+
+    def window(self, frames: Iterable[Frame]) -> Window:
+        """Resample frames of one avatar, oldest first, to the window that ends with the newest.
+
+        Raises:
+            InvalidInput: if a frame has another number of landmarks.
+            FailedPrecondition: if they do not cover the context without a gap above 200 ms.
+        """
+        timeline = Timeline(self.layout, context_frames=self.context_frames, rate_hz=self.rate_hz)
+        for frame in frames:
+            if frame.landmarks is not None and frame.landmarks.shape[0] != self.layout.joints:
+                expected = f"{self.layout.joints} landmarks of {self.layout.id}"
+                raise InvalidInput(f"{frame.landmarks.shape[0]} landmarks", field="frame.landmarks", expected=expected)
+            timeline.add(frame)
+        snapshot = timeline.snapshot()
+        if snapshot is None:
+            seconds = (self.context_frames - 1) / self.rate_hz
+            expected = f"{seconds:g} s of frames, with a body in the newest and no gap above 200 ms"
+            raise FailedPrecondition("the frames do not fill a window", field="frames", expected=expected)
+        return snapshot.window()
+
+    def forecast(
+        self,
+        window: Window,
+        *,
+        horizon_ms: int = 1000,
+        samples: int = 32,
+        futures: int = 5,
+        seed: int = 0,
+        keep_samples: bool = False,
+    ) -> ForecastResult:
+        """Draw trajectories from one window and choose K futures; what a server does for every frame.
+
+        Args:
+            window: of C rows, see `window`.
+            horizon_ms: how far ahead, rounded up to whole steps. samples: S trajectories. futures: K of them.
+            seed: same seed, same window, same weights, same device: same forecast.
+            keep_samples: keep what was drawn as ``samples_m`` (S, H, J, 3).
+
+        Raises:
+            InvalidInput: if a number is out of range, or the window does not fit the weights.
+
+        Example:
+            >>> from bridge.cli.clips import BUNDLED_RECORDING
+            >>> from bridge.recordings import clip_frames, load_clips
+            >>> forecaster = Forecaster.load(device="cpu")
+            >>> frames = list(clip_frames(load_clips(BUNDLED_RECORDING)[0], "me"))
+            >>> forecaster.forecast(forecaster.window(frames[:120])).futures_m.shape
+            (5, 30, 33, 3)
+        """
+        from bridge.forecaster.jobs import ForecastJob, run_jobs  # stands above this module
+
+        steps = math.ceil(horizon_ms * self.rate_hz / 1000.0 - 1e-9)
+        (result,) = run_jobs(self, [ForecastJob(window, steps, samples, futures, seed)])
+        return result if keep_samples else result.without_samples()
 
     def sample(
         self,

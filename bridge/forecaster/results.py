@@ -23,7 +23,7 @@ class OneStep:
     outside_m: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ForecastResult:
     """A forecast in the sender's world, metres, hip-centred poses.
 
@@ -53,6 +53,14 @@ class ForecastResult:
     futures_f16: NDArray[np.float16] | None = None
     scored_m: NDArray[np.float16] | None = None
     one_step: OneStep | None = None
+
+    def __repr__(self) -> str:
+        """What it is, in one line: its arrays would fill pages."""
+        futures, steps, joints, _ = self.futures_m.shape
+        shares = ", ".join(f"{share:.0%}" for share in self.probabilities)
+        more = "" if self.roots_m is None else ", with roots"
+        more += f", {len(self.samples_m)} samples" if len(self.samples_m) else ""
+        return f"ForecastResult({futures} futures of {steps} steps, {joints} landmarks{more}: {shares})"
 
     def without_samples(self) -> ForecastResult:
         """The same without the samples, and without holding on to the memory that they are in."""

@@ -38,3 +38,16 @@ def test_wrong_usage_is_exit_code_2() -> None:
     done = run("replay")
     assert done.returncode == 2
     assert "file" in done.stderr.lower()
+
+
+def test_with_debug_the_way_to_the_error_is_shown() -> None:
+    done = run("--debug", "info", "--weights", "/nowhere/weights.safetensors")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "/nowhere/weights.safetensors" in done.stderr.splitlines()[-1]
+
+
+def test_shells_can_complete_commands() -> None:
+    done = run("--show-completion", "bash")
+    assert done.returncode == 0
+    assert "complete_bash" in done.stdout

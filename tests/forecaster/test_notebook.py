@@ -1,0 +1,66 @@
+"""What one types in a notebook: a window from frames, a forecast from the window, and what they say of themselves."""
+
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import pytest
+
+import bridge.forecaster.forecaster as module
+from bridge.errors import FailedPrecondition, InvalidInput
+from bridge.frames import Frame
+from tests.forecaster.builders import small_forecaster
+from tests.support import TINY_LAYOUT
+
+FORECASTER = small_forecaster()
+
+
+def frames(count: int, joints: int = TINY_LAYOUT.joints) -> list[Frame]:
+    body = np.zeros((joints, 4), np.float32)
+    body[:, 3] = 1.0
+    body[: TINY_LAYOUT.joints, :3] = TINY_LAYOUT.template[:joints]
+    return [Frame("me", i, 1 + round(i * 1e6 / FORECASTER.rate_hz), body, None) for i in range(count)]
+
+
+def test_examples_in_docstrings_hold() -> None:
+    results = doctest.testmod(module)
+    assert results.attempted >= 6
+    assert results.failed == 0
+
+
+def test_same_seed_same_window_same_forecast() -> None:
+    window = FORECASTER.window(frames(40))
+    first, again, other = (
+        FORECASTER.forecast(window, horizon_ms=300, samples=8, futures=3, seed=seed, keep_samples=True)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.samples_m, again.samples_m)
+    assert not np.array_equal(first.samples_m, other.samples_m)
+    steps = round(0.3 * FORECASTER.rate_hz)
+    assert first.futures_m.shape == (3, steps, TINY_LAYOUT.joints, 3)
+    assert first.samples_m.shape[0] == 8
+    assert repr(first).startswith(
+        f"ForecastResult(3 futures of {steps} steps, {TINY_LAYOUT.joints} landmarks, 8 samples:"
+    )
+
+
+def test_samples_are_kept_only_if_asked_for() -> None:
+    result = FORECASTER.forecast(FORECASTER.window(frames(40)), samples=4, futures=2)
+    assert len(result.samples_m) == 0
+
+
+def test_too_few_frames_make_no_window() -> None:
+    with pytest.raises(FailedPrecondition, match="do not fill a window"):
+        FORECASTER.window(frames(3))
+    with pytest.raises(FailedPrecondition):
+        FORECASTER.window([])
+
+
+def test_frames_of_another_body_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="9 landmarks"):
+        FORECASTER.window(frames(20, joints=9))
+
+
+def test_a_forecaster_says_what_it_is() -> None:
+    assert repr(FORECASTER).startswith(f"Forecaster({FORECASTER.layout.id}, {FORECASTER.layout.joints} landmarks, ")
