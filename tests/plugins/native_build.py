@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -58,15 +59,25 @@ def missing_tool() -> str | None:
 @cache
 def _built() -> NativeBuild:
     given = os.environ.get("POSEBRIDGE_NATIVE_BUILD")
-    folder = Path(given) if given else Path(tempfile.mkdtemp(prefix="posebridge-native-"))
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if given:
+        folder = Path(given)
+    elif run:
+        folder = Path(tempfile.gettempdir(), f"posebridge-native-{run}")
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="posebridge-native-"))
     commands = [
         ["cmake", "-S", str(NATIVE), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"],
         ["cmake", "--build", str(folder)],
     ]
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode != 0:
-            pytest.fail(f"{' '.join(command)}\n{done.stdout[-6000:]}{done.stderr[-2000:]}", pytrace=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Several processes of one run may share the folder: the first builds, the others find it built.
+    with (folder / "building.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode != 0:
+                pytest.fail(f"{' '.join(command)}\n{done.stdout[-6000:]}{done.stderr[-2000:]}", pytrace=False)
     return NativeBuild(folder)
 
 
