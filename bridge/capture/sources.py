@@ -28,26 +28,27 @@ class Picture:
 
 
 class Source(Protocol):
-    """Pictures in the order of time.
-
-    Attributes:
-        name: what it is, for people.
-        fps: nominal rate in Hz; 0 when unknown.
-        total: how many pictures there are; None when nobody knows beforehand.
-        live: pictures come when they come; those that nobody has taken by then are lost.
-        dropped: pictures that were there and did not come out, so far: unreadable, out of order, or too late.
-    """
+    """Pictures in the order of time."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What it is, for people."""
+
     @property
-    def fps(self) -> float: ...  # noqa: D102
+    def fps(self) -> float:
+        """Nominal rate in Hz; 0 when unknown."""
+
     @property
-    def total(self) -> int | None: ...  # noqa: D102
+    def total(self) -> int | None:
+        """How many pictures there are; None when nobody knows beforehand."""
+
     @property
-    def live(self) -> bool: ...  # noqa: D102
+    def live(self) -> bool:
+        """Whether pictures come when they come; those that nobody has taken by then are lost."""
+
     @property
-    def dropped(self) -> int: ...  # noqa: D102
+    def dropped(self) -> int:
+        """Pictures that were there and did not come out, so far: unreadable, out of order, or too late."""
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield the pictures, each later than the one before; None when there is none yet (a live source)."""
