@@ -81,12 +81,23 @@ def test_commands_and_options_that_are_written_down_exist(document: str) -> None
         words = line.split()
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
-        assert words[:1] == [] or not re.fullmatch(r"[a-z]+", words[0]) or command.params, line
+        # What is left after a group's name can only be an option, or a word that stands for any command.
+        unknown = hasattr(command, "commands") and words and not words[0].startswith("-") and words[0] != "COMMAND"
+        assert not unknown, f"{line}: there is no such command"
         known = {name for part in command.params for name in (*part.opts, *part.secondary_opts)}
         known |= {"--help", "--version", "--debug", "--install-completion", "--show-completion"}
         for word in words:
             option = word.split("=")[0].strip("`,.)(")
             assert not option.startswith("--") or option in known, f"{line}: {option}"
+
+
+@pytest.mark.parametrize(
+    "line", ["pose-bridge nonsense", "pose-bridge alerts nonsense", "pose-bridge serve --nonsense"]
+)
+def test_what_does_not_exist_would_be_noticed(line: str, tmp_path: Path) -> None:
+    (tmp_path / "wrong.md").write_text(f"Type `{line}`.", encoding="utf-8")
+    with pytest.raises(AssertionError, match="nonsense"):
+        test_commands_and_options_that_are_written_down_exist(str(tmp_path / "wrong.md"))
 
 
 def test_the_two_commands_stand_as_written() -> None:
