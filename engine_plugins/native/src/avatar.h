@@ -26,7 +26,6 @@ struct Avatar {
 
   // The caller's thread.
   std::uint64_t next_sequence = 1;
-  std::uint64_t newest_us = 0;
   SentPoses sent;
   Player player;
   std::vector<float> converted;  // (J, 4)

@@ -42,6 +42,13 @@ void SentPoses::add(std::uint64_t sequence, const float* landmarks) {
     return;
   }
   const std::size_t index = static_cast<std::size_t>(sequence % kKept);
+  for (const std::size_t hip : {left_hip_, right_hip_}) {
+    // Without its hips nobody knows where the middle of the body is.
+    if (!(landmarks[4 * hip + 3] >= threshold_ && landmarks[4 * hip + 3] > 0.0F)) {
+      sequences_[index] = 0;
+      return;
+    }
+  }
   float* pose = &poses_[index * landmarks_ * 3];
   sequences_[index] = sequence;
   float middle[3];

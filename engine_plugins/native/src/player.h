@@ -15,7 +15,7 @@ class SentPoses {
   // hips: indices of the two hips; negative where they are not known, and nothing is kept.
   SentPoses(std::size_t landmarks, int left_hip, int right_hip, float visibility_threshold);
 
-  // landmarks: (J, 4), nullptr where nobody was detected.
+  // landmarks: (J, 4), nullptr where nobody was detected. A pose whose hips were not seen is not kept.
   void add(std::uint64_t sequence, const float* landmarks);
 
   // (J, 3) with NaN where a landmark was not seen; nullptr if the pose is not kept.

@@ -263,6 +263,9 @@ TEST_CASE("poses that were sent are where a forecast sets out from") {
   CHECK(pose[1] == -1.0F);
   CHECK(std::isnan(pose[6]));
   CHECK(sent.find(8) == nullptr);
+  const float no_hip[12] = {-1, 0, 0, 1, 1, 2, 0, 0.05F, 5, 5, 5, 1};
+  sent.add(9, no_hip);
+  CHECK(sent.find(9) == nullptr);
   sent.add(7 + 32, landmarks);
   CHECK(sent.find(7) == nullptr);
 }
