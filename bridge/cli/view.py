@@ -84,6 +84,9 @@ def view(
     A recording is forecast here, for the moment that is shown; it can be played, paused, sought, slowed down. With --to
     it goes to a running server at its true speed, again and again, and the page shows what comes back. With --watch
     the page shows the forecasts of everyone that the server serves. Ctrl-C ends it.
+
+    The page is for a browser on this machine: other pages that are open there can neither read nor control it, other
+    programs and users of this machine can. Open it by its address or as localhost, also through a tunnel of ssh.
     """
     # Loaded late: help and wrong options should not wait for torch and viser.
     from bridge.cli.view_run import ViewPlan, run_view

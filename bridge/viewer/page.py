@@ -50,7 +50,7 @@ class Page:
         visibility_threshold: landmarks with a lower visibility are not drawn.
 
     Raises:
-        FailedPrecondition: if viser is not installed.
+        FailedPrecondition: if viser is not installed, or cannot be kept to its own page.
         InvalidInput: if nothing can listen there; says why.
     """
 
@@ -220,13 +220,14 @@ def require_viser() -> None:
 def _open_server(host: str, port: int) -> viser.ViserServer:
     require_viser()
     import rich
-    import viser
+
+    from bridge.viewer.guarded_server import GuardedServer
 
     _require_free(host, port)
     # viser says things on rich's own console: stdout is for the one JSON object.
     rich.reconfigure(stderr=True)
     with _quiet_rich():
-        server = viser.ViserServer(host=host, port=port, verbose=False)
+        server = GuardedServer(host, port)
     if port and server.get_port() != port:
         _stop_server(server)
         raise InvalidInput(f"{port} was taken just now", field="port", expected="a free port, or 0 for any")
