@@ -33,7 +33,8 @@ def replay(
     export: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.pbr", help="Write the recording for posebridge_probe and engine plugins; needs no server."
+            metavar="FILE",
+            help="Write the recording; needs no server. .pbr: for engine plugins; .jsonl: for grpcurl and the like.",
         ),
     ] = None,
     speed: Annotated[Speed, typer.Option(help="1: as recorded. max: as fast as the server answers.")] = Speed.TRUE,
@@ -66,17 +67,17 @@ def replay(
       step_us, layout, recording, clip
     A forecast of fewer futures is padded with NaN and probability 0.
 
-    With --export the recording itself is written as plain binary, for the native client.
+    With --export the recording itself is written: as plain binary for the native client (.pbr), or as the requests of a
+    stream, one JSON object a line (.jsonl), which grpcurl and clients in any language can send.
     """
     # Loaded late: help and wrong options should not wait for the client's libraries.
     from rich.console import Console
 
     from bridge.cli.clips import choose_clip
-    from bridge.cli.replay_run import replay_clip, save_forecasts
+    from bridge.cli.replay_run import export_clip, replay_clip, require_known_export, save_forecasts
     from bridge.client import connect
     from bridge.errors import InvalidInput
     from bridge.limits import MAX_FORECAST_RATE_HZ
-    from bridge.native_recordings import save_native_recording
     from bridge.wire.values import Encoding, SessionConfig
 
     if to is None and export is None:
@@ -85,21 +86,11 @@ def replay(
             field="replay",
             expected="--to or --export",
         )
+    if export is not None:
+        require_known_export(export)
     console = Console(stderr=True)
     target = out or Path(f"{file.stem}.forecasts.npz")
     chosen = choose_clip(file, clip)
-    exported: dict[str, object] = {}
-    if export is not None:
-        size = save_native_recording(export, chosen)
-        console.print(f"{chosen.frames} frames -> {export}")
-        exported = {"exported": str(export.resolve()), "exported_bytes": size}
-    if to is None:
-        if as_json:
-            print(
-                json.dumps({"recording": str(file), "clip": chosen.clip_id, "frames": chosen.frames, **exported}),
-                flush=True,
-            )
-        return
     config = SessionConfig(
         client_name="replay",
         layout_id=chosen.layout_id,
@@ -111,6 +102,18 @@ def replay(
         encoding=Encoding.FLOAT32,
         seed=seed,
     )
+    exported: dict[str, object] = {}
+    if export is not None:
+        size = export_clip(export, chosen, config)
+        console.print(f"{chosen.frames} frames -> {export}")
+        exported = {"exported": str(export.resolve()), "exported_bytes": size}
+    if to is None:
+        if as_json:
+            print(
+                json.dumps({"recording": str(file), "clip": chosen.clip_id, "frames": chosen.frames, **exported}),
+                flush=True,
+            )
+        return
     credentials = client_credentials(
         token_file=token_file,
         tls_ca=tls_ca,

@@ -1,4 +1,4 @@
-"""What replay does: sends a clip frame by frame and keeps the forecasts."""
+"""What replay does: sends a clip frame by frame and keeps the forecasts, or writes the clip for other clients."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from bridge import native_recordings
+from bridge.cli import request_lines
 from bridge.client import Client
-from bridge.errors import DeadlineExceeded, Unavailable
+from bridge.errors import DeadlineExceeded, InvalidInput, Unavailable
 from bridge.frames import Frame
 from bridge.recordings import Clip, clip_frames
 from bridge.skeleton import get_layout
 from bridge.timeline import Timeline
-from bridge.wire.values import Forecast, FrameFault
+from bridge.wire.values import Forecast, FrameFault, SessionConfig
 
 AVATAR = "replay"
 _ANSWER_TIMEOUT_S = 10.0
@@ -58,6 +60,38 @@ def replay_clip(
         reason = "" if full else ": it never shows a person for long enough without a gap above 200 ms"
         raise Unavailable(f"no forecast came back for {clip.clip_id}{reason}")
     return forecasts, list(client.frame_faults())
+
+
+def require_known_export(path: Path) -> None:
+    """Check that a file's suffix says in which form a recording is wanted.
+
+    Raises:
+        InvalidInput: if not.
+    """
+    if path.suffix not in (native_recordings.SUFFIX, request_lines.SUFFIX):
+        raise InvalidInput(
+            f"{path.name} has no suffix that says in which form",
+            field="export",
+            expected=f"FILE{native_recordings.SUFFIX} (native client) or FILE{request_lines.SUFFIX} (JSON requests)",
+        )
+
+
+def export_clip(path: Path, clip: Clip, config: SessionConfig) -> int:
+    """Write a clip in the form that the file's suffix names; return the file's length in bytes.
+
+    Raises:
+        InvalidInput: if the suffix names none, nothing can be written there, the layout's name does not fit, or the
+            config is wrong.
+    """
+    require_known_export(path)
+    try:
+        if path.suffix == request_lines.SUFFIX:
+            return request_lines.save_request_lines(path, clip, config, avatar_id=AVATAR)
+        return native_recordings.save_native_recording(path, clip)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot write {path}: {error.strerror}", field="export", expected="a file in a folder to write in"
+        ) from None
 
 
 def save_forecasts(path: Path, forecasts: Sequence[Forecast], clip: Clip, *, recording: str) -> None:

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf import json_format
 
 from bridge.cli.child_server import ChildServer, child_server
 from bridge.cli.clips import BUNDLED_RECORDING
 from bridge.recordings import load_clips
+from bridge.skeleton import MEDIAPIPE_POSE_33
+from bridge.wire.codec import config_from_message, frame_from_message
+from bridge.wire.generated.posebridge.v1 import forecast_pb2
+from bridge.wire.values import Encoding
 from tests.cli.helpers import json_of, make_recording, run
 from tests.support import free_port, tiny_weights
 
@@ -111,6 +117,45 @@ def test_a_recording_is_exported_without_a_server(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows["seen"] & 0xFF, clip.detected)
     np.testing.assert_array_equal(rows["landmarks"][..., :3], clip.pose_m)
     np.testing.assert_array_equal(rows["root_m"], clip.root_m)
+
+
+def test_a_recording_is_exported_as_the_requests_of_a_stream(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "body.npz", count=4, lost=(1,), root=True)
+    out = tmp_path / "body.jsonl"
+    result = json_of(
+        run("replay", recording, "--export", out, "--json", "--samples", 6, "--futures", 3, "--horizon-ms", 300)
+    )
+    assert (result["exported"], result["exported_bytes"]) == (str(out), out.stat().st_size)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".partial"] == []
+    first, *rest = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    config = config_from_message(json_format.ParseDict(first, forecast_pb2.StreamForecastsRequest()).config)
+    assert (config.samples, config.futures, config.horizon_ms, config.encoding) == (6, 3, 300, Encoding.FLOAT32)
+    clip = load_clips(recording)[0]
+    assert [line["frame"]["timestampUs"] for line in rest] == [str(time_us) for time_us in clip.timestamp_us]
+    assert rest[1]["frame"]["landmarks"] == [] and "root" not in rest[1]["frame"]
+    frames = [json_format.ParseDict(line, forecast_pb2.StreamForecastsRequest()).frame for line in rest]
+    assert [frame.sequence for frame in frames] == [0, 1, 2, 3]
+    assert clip.root_m is not None
+    for row in (0, 2, 3):
+        frame = frame_from_message(frames[row], MEDIAPIPE_POSE_33)
+        assert frame.landmarks is not None and frame.root_m is not None
+        np.testing.assert_array_equal(frame.landmarks[:, :3], clip.pose_m[row].astype(np.float32))
+        np.testing.assert_array_equal(frame.root_m, clip.root_m[row].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("body.txt", "export: body.txt has no suffix that says in which form; expected FILE.pbr"),
+        ("nowhere/body.jsonl", "cannot write"),
+        ("nowhere/body.pbr", "cannot write"),
+    ],
+)
+def test_an_export_that_cannot_be_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, said: str) -> None:
+    done = run("replay", BUNDLED_RECORDING, "--export", tmp_path / name)
+    assert done.returncode == 1
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_replay_to_nowhere_says_what_is_missing() -> None:
