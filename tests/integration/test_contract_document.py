@@ -98,7 +98,7 @@ class Workplace:
     def node(self, program: str) -> list[tuple[int, list[float], list[float]]]:
         """Run a program and return what it printed: frame, probabilities and the wrist's place in metres."""
         require("node")
-        if not NODE_PACKAGES.is_dir():
+        if not all((NODE_PACKAGES / name).is_dir() for name in ("@grpc", "protobufjs", "zeromq")):
             skip_or_fail(f"run `npm ci --ignore-scripts` in {NODE_PACKAGES.parent.relative_to(REPOSITORY)} first")
         if not (self.folder / "node_modules").exists():
             (self.folder / "node_modules").symlink_to(NODE_PACKAGES)
