@@ -33,10 +33,10 @@ class Frame:
 
 
 def seen_landmarks(landmarks: NDArray[np.float32], visibility_threshold: float) -> NDArray[np.bool_]:
-    """Which of the landmarks (J, 4) of a frame count as observed, (J,)."""
-    visibility = landmarks[:, 3]
+    """Which of the landmarks (..., J, 4) of frames count as observed, (..., J)."""
+    visibility = landmarks[..., 3]
     seen: NDArray[np.bool_] = (visibility >= visibility_threshold) & (visibility > 0)
-    return seen & np.isfinite(landmarks[:, :3]).all(axis=1)
+    return seen & np.isfinite(landmarks[..., :3]).all(axis=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Window:
         timestamp_us: of the newest frame, on the sender's clock.
         initial_heading_rad: heading known from before the window, for continuity; None when there is none.
         filled: (C,). True for rows made of filled frames (`Frame.filled`), which count as observed. None: no row is.
+        rate_hz: of the rows; None where it is not told.
+        avatar_id: whose; "" where it is not told.
     """
 
     layout_id: str
@@ -67,6 +69,8 @@ class Window:
     timestamp_us: int
     initial_heading_rad: float | None = None
     filled: NDArray[np.bool_] | None = None
+    rate_hz: float | None = None
+    avatar_id: str = ""
 
     @property
     def filled_share(self) -> float:

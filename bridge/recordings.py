@@ -28,6 +28,8 @@ from bridge.limits import MAX_COORDINATE_M
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
 
 INDEX_NAME = "index.csv"
+BUNDLED_RECORDING = Path(__file__).parent / "cli" / "data" / "sports2d_demo.npz"
+"""A real MediaPipe recording to try things with; where it comes from is written beside it."""
 _FAMILIES = ("cmu", "deepmimic", "react", "studiogalt", "uiprmd")
 _OWN_FAMILY = "recording"
 _INDEX_COLUMNS = {"clip", "subject", "split", "action", "licence"}

@@ -104,6 +104,7 @@ class Snapshot:
             timestamp_us=self.timestamp_us,
             initial_heading_rad=self.initial_heading_rad,
             filled=self._filled_rows(),
+            rate_hz=1e6 / self.period_us,
         )
 
 

@@ -26,8 +26,8 @@ ROW_OF = dict.fromkeys(GROUND, 1) | {
     "viewer": 6,
     "cli": 7,  # a face like the three before, but the one that puts them together
 }
-# Beside the rows: what they may use, themselves used by commands only.
-BESIDE = {"training": 2, "evaluation": 3, "bench": 6}
+# Beside the rows: what they may use, themselves used by commands (and by people) only.
+BESIDE = {"training": 2, "evaluation": 3, "figures": 3, "bench": 6}
 
 
 def part_of(module: str) -> str:
@@ -89,6 +89,10 @@ def source_files() -> list[Path]:
         ("evaluation", "training", False),
         ("cli", "training", True),
         ("service", "evaluation", False),
+        ("figures", "anomaly", True),
+        ("figures", "client", False),
+        ("client", "figures", False),
+        ("cli", "figures", True),
         ("bench", "client", True),
         ("bench", "cli", False),
         ("client", "bench", False),
@@ -132,6 +136,9 @@ def test_imports_go_downwards_only() -> None:
         ("bridge.client", ("torch", "matplotlib")),
         ("bridge.capture", ("torch", "grpc", "matplotlib", "mediapipe", "cv2")),
         ("bridge.viewer", ("torch", "grpc", "zmq", "matplotlib", "viser")),
+        ("bridge.figures", ("torch", "grpc", "matplotlib")),
+        ("bridge.figures.forecasts", ("torch", "grpc", "matplotlib.pyplot")),
+        ("bridge.figures.scored", ("torch", "grpc", "matplotlib.pyplot")),
         ("bridge.cli.app", ("torch", "grpc", "matplotlib", "mediapipe", "cv2", "viser")),
     ],
 )

@@ -8,6 +8,7 @@ from bridge.anomaly.desk import AnomalyDesk, open_desk
 from bridge.anomaly.hub import AlertHub
 from bridge.anomaly.monitor import AnomalyMonitor, AvatarName, AvatarWatch
 from bridge.anomaly.replay import ReplayedTrack, identity_of, replay
+from bridge.anomaly.replayed_alerts import ScoredAlert, alerts_of, p_values_of
 from bridge.anomaly.rule import AlertRule, RuleChange, RuleSettings, Thresholds, run_rule
 from bridge.anomaly.scored import SCORE_NAMES, FrameScores, ScoredTrack
 from bridge.anomaly.track import SCORED_SAMPLES, TrackScorer
@@ -32,13 +33,16 @@ __all__ = [
     "ReplayedTrack",
     "RuleChange",
     "RuleSettings",
+    "ScoredAlert",
     "ScoredTrack",
     "Thresholds",
     "TrackScorer",
     "TrackWatcher",
     "WatchedFrame",
+    "alerts_of",
     "identity_of",
     "open_desk",
+    "p_values_of",
     "replay",
     "run_rule",
 ]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 DRAWN_SAMPLES = 32
 """Samples of a live session by default; the first of them are compared with."""
 _BATCH_WINDOWS = 64
-_FIRST_US = 1
+FIRST_US = 1
+"""When the first frame of a clip is watched: the frames' times begin anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +136,7 @@ def _read(forecaster: Forecaster, clip: Clip, name: str, visibility_threshold: f
     )
     pacer, density_pacer = ReferencePacer(), DensityPacer()
     steps = []
-    for frame in clip_frames(clip, name, start_us=_FIRST_US):
+    for frame in clip_frames(clip, name, start_us=FIRST_US):
         outcome = timeline.add(frame)
         newest = outcome in (AddOutcome.APPENDED, AddOutcome.RESTARTED)
         step = _Step(frame, outcome is AddOutcome.RESTARTED, newest or outcome is AddOutcome.UNDETECTED)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.errors import NotFound
-from bridge.recordings import Clip, load_clips
+from bridge.recordings import BUNDLED_RECORDING, Clip, load_clips
 
-BUNDLED_RECORDING = Path(__file__).parent / "data" / "sports2d_demo.npz"
-"""A real MediaPipe recording; where it comes from is written beside it."""
+__all__ = ["BUNDLED_RECORDING", "choose_clip"]
 
 
 def choose_clip(path: Path, clip_id: str | None) -> Clip:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from bridge.cli.scoreboard import HORIZONS_MS, METHODS, Observed, Scoreboard, future_distance_mm
+from bridge.cli.scoreboard import HORIZONS_MS, METHODS, Scoreboard, future_distance_mm
 from bridge.client import ClientStats
+from bridge.figures.observed import Observed
 from bridge.skeleton import Layout
 from bridge.wire.values import Forecast, FrameFault, ModelInfo
 
@@ -45,7 +46,8 @@ class DemoReport:
 
     def draw(self, path: Path, layout: Layout) -> None:
         """Draw the moment with most movement to ``path``."""
-        from bridge.cli.picture import choose_moment, draw_moment
+        from bridge.figures.moments import choose_moment
+        from bridge.figures.still import draw_moment
 
         moment = choose_moment(self.forecasts, self.observed)
         if moment is None:
@@ -57,7 +59,7 @@ class DemoReport:
             f"Grey: what happened. Right: mean distance over all landmarks in the last column."
         )
         title = f"PoseBridge: {len(shown.probabilities)} futures, {moment.future_ms[-1]} ms ahead"
-        draw_moment(path, moment, layout, title=title, caption=caption)
+        draw_moment(moment, layout, title=title, caption=caption).savefig(path)
         self.picture = path
 
     def to_json(self) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from bridge.cli.child_server import child_server
 from bridge.cli.clips import choose_clip
 from bridge.cli.demo_report import DemoReport, live_table
 from bridge.cli.performance import FIRST_TIMESTAMP_US, avatar_names, default_seconds, in_order_of_time, perform
-from bridge.cli.scoreboard import Observed, Scoreboard
+from bridge.cli.scoreboard import Scoreboard
 from bridge.client import Client, TransportKind, connect
 from bridge.config import default_threads
 from bridge.errors import BridgeError, FailedPrecondition, InvalidInput, Unavailable
+from bridge.figures.observed import Observed
 from bridge.frames import Frame
 from bridge.session.pacer import Pacer
 from bridge.skeleton import get_layout

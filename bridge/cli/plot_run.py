@@ -12,15 +12,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from bridge.cli.bodies import THEMES
 from bridge.cli.clips import choose_clip
-from bridge.cli.picture import Moment, draw_moment, errors_mm, interest, moment_of
 from bridge.cli.plot import Kind
 from bridge.cli.replay_run import AVATAR
-from bridge.cli.scoreboard import Observed
 from bridge.engine import Completed, EngineInfo, EngineRequest, Outcome
 from bridge.engine.local import LocalEngine
 from bridge.errors import BridgeError, FailedPrecondition, InternalError, InvalidInput
+from bridge.figures.bodies import THEMES
+from bridge.figures.forecasts import title_of
+from bridge.figures.moments import Moment, errors_mm, interest, moment_of
+from bridge.figures.observed import Observed
 from bridge.frames import Frame
 from bridge.recordings import Clip, clip_frames
 from bridge.session.avatar import Avatar, Due
@@ -87,7 +88,7 @@ def run_plot(plan: PlotPlan, console: Console) -> dict[str, Any]:
     """
     out, kind = choose_output(plan.out, plan.kind, plan.recording)
     if out.suffix.lower() == ".mp4":
-        from bridge.cli.animation import require_ffmpeg
+        from bridge.figures.film_files import require_ffmpeg
 
         require_ffmpeg()
     clip = choose_clip(plan.recording, plan.clip_id)
@@ -204,21 +205,24 @@ def _draw(
 ) -> None:
     theme, forecast = THEMES[theme_name], moment.forecast
     count = len(forecast.probabilities)
-    title = f"PoseBridge: {count} future{'s' * (count > 1)}, {moment.future_ms[-1]} ms ahead"
+    title = title_of(moment)
     where = f"{clip.clip_id} at {at_s:.2f} s: {count} chosen from {forecast.samples} drawn trajectories, with the share"
     if kind is Kind.STILL:
+        from bridge.figures.still import draw_moment
+
         caption = (
             f"{where} of them that each stands for.\n"
             "Grey: what happened. Right: mean distance over all landmarks in the last column."
         )
-        draw_moment(out, moment, info.layout, title=title, caption=caption, theme=theme)
+        draw_moment(moment, info.layout, title=title, caption=caption, theme=theme).savefig(out)
     elif kind is Kind.STORYBOARD:
-        from bridge.cli.storyboard import draw_storyboard
+        from bridge.figures.strip import draw_strip
 
         caption = f"{where} of them that each stands for."
-        draw_storyboard(out, moment, info.layout, title=title, caption=caption, theme=theme)
+        draw_strip(moment, info.layout, title=title, caption=caption, theme=theme).savefig(out)
     else:
-        from bridge.cli.animation import GIF, MP4, Film, instants, save_gif, save_mp4
+        from bridge.figures.film import GIF, MP4, Film, instants
+        from bridge.figures.film_files import save_gif, save_mp4
 
         film = Film(moment, observed, info.layout, theme, title)
         is_gif = out.suffix.lower() == ".gif"

@@ -42,13 +42,12 @@ def score(
 
     Exit code 0 with or without alerts.
     """
-    from bridge.anomaly import BUNDLED_CALIBRATION, Calibration, identity_of, replay
+    from bridge.anomaly import BUNDLED_CALIBRATION, Calibration, alerts_of, identity_of, p_values_of, replay
     from bridge.cli.clips import choose_clip
-    from bridge.cli.score_report import alerts_of, p_values_of, to_text
+    from bridge.cli.score_report import to_text
     from bridge.forecaster import Forecaster
 
     if figure is not None:
-        from bridge.cli.score_figure import save_score_figure
         from bridge.evaluation.figure import check_figure_path
 
         check_figure_path(figure)
@@ -67,7 +66,9 @@ def score(
     alerts, p_values = alerts_of(track), p_values_of(track)
     Console(stderr=True, highlight=False).print(to_text(track, alerts, p_values, false_alarms_per_hour))
     if figure is not None:
-        save_score_figure(figure, track, alerts, p_values, forecaster.layout)
+        from bridge.figures import plot_scores
+
+        plot_scores(track, layout=forecaster.layout).savefig(figure)
     if as_json:
         document = {
             "recording": str(recording),

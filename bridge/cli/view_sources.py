@@ -11,9 +11,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import zmq
 
-from bridge.anomaly import Calibration, identity_of, replay
+from bridge.anomaly import Calibration, alerts_of, identity_of, replay
 from bridge.cli.performance import FIRST_TIMESTAMP_US, PAUSE_US, endless
-from bridge.cli.score_report import alerts_of
 from bridge.client import Client, CurveKeys
 from bridge.client.security import Credentials
 from bridge.errors import BridgeError, InvalidInput, MalformedMessage

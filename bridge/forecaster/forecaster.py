@@ -172,11 +172,16 @@ class Forecaster:
         """Resample frames of one avatar, oldest first, to the window that ends with the newest.
 
         Raises:
-            InvalidInput: if a frame has another number of landmarks.
+            InvalidInput: if a frame is another avatar's than the first, or has another number of landmarks.
             FailedPrecondition: if they do not cover the context without a gap above 200 ms.
         """
         timeline = Timeline(self.layout, context_frames=self.context_frames, rate_hz=self.rate_hz)
+        avatar_id: str | None = None
         for frame in frames:
+            avatar_id = frame.avatar_id if avatar_id is None else avatar_id
+            if frame.avatar_id != avatar_id:
+                problem = f"is {frame.avatar_id!r} after frames of {avatar_id!r}"
+                raise InvalidInput(problem, field="frame.avatar_id", expected="frames of one avatar")
             if frame.landmarks is not None and frame.landmarks.shape[0] != self.layout.joints:
                 expected = f"{self.layout.joints} landmarks of {self.layout.id}"
                 raise InvalidInput(f"{frame.landmarks.shape[0]} landmarks", field="frame.landmarks", expected=expected)
@@ -186,7 +191,7 @@ class Forecaster:
             seconds = (self.context_frames - 1) / self.rate_hz
             expected = f"{seconds:g} s of frames, with a body in the newest and no gap above 200 ms"
             raise FailedPrecondition("the frames do not fill a window", field="frames", expected=expected)
-        return snapshot.window()
+        return replace(snapshot.window(), avatar_id=avatar_id or "")
 
     def forecast(
         self,
@@ -210,8 +215,7 @@ class Forecaster:
             InvalidInput: if a number is out of range, or the window does not fit the weights.
 
         Example:
-            >>> from bridge.cli.clips import BUNDLED_RECORDING
-            >>> from bridge.recordings import clip_frames, load_clips
+            >>> from bridge.recordings import BUNDLED_RECORDING, clip_frames, load_clips
             >>> forecaster = Forecaster.load(device="cpu")
             >>> frames = list(clip_frames(load_clips(BUNDLED_RECORDING)[0], "me"))
             >>> forecaster.forecast(forecaster.window(frames[:120])).futures_m.shape

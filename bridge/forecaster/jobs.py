@@ -99,5 +99,9 @@ def _run_group(
                 acceptance_rate=None if drawn.acceptance_rate is None else float(drawn.acceptance_rate[i]),
                 unobserved_landmarks=tuple(np.flatnonzero(~window.observed.any(axis=0)).tolist()),
                 bridged_share=float(window.bridged.mean()),
+                avatar_id=window.avatar_id,
+                based_on_sequence=window.sequence,
+                based_on_timestamp_us=window.timestamp_us,
+                step_us=round(1e6 / forecaster.rate_hz),
             )
     return [result for result in results if result is not None]

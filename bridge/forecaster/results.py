@@ -40,6 +40,9 @@ class ForecastResult:
         scored_m: (S', H', J, 3) the first samples over the first steps, to compare with what then happens; None if they
             were not asked for.
         one_step: of the window's newest block; None if it was not asked for.
+        avatar_id: whose window it was; "" where the window did not say.
+        based_on_sequence, based_on_timestamp_us: of the window's newest frame. step_us: between two of the H steps, the
+            first of which lies one after that frame. None in results that came through an engine, whose session knows.
     """
 
     futures_m: NDArray[np.float32]
@@ -53,6 +56,10 @@ class ForecastResult:
     futures_f16: NDArray[np.float16] | None = None
     scored_m: NDArray[np.float16] | None = None
     one_step: OneStep | None = None
+    avatar_id: str = ""
+    based_on_sequence: int | None = None
+    based_on_timestamp_us: int | None = None
+    step_us: int | None = None
 
     def __repr__(self) -> str:
         """What it is, in one line: its arrays would fill pages."""

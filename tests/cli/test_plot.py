@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,34 +11,22 @@ from matplotlib.image import imread
 from PIL import Image
 from typer.testing import CliRunner
 
-from bridge.cli.animation import GIF, MP4, Film, FilmFormat, instants, save_gif, save_mp4
 from bridge.cli.app import app
-from bridge.cli.bodies import DARK, LIGHT, THEMES, Pose, draw_body, solidity
 from bridge.cli.child_server import child_server
 from bridge.cli.clips import BUNDLED_RECORDING
-from bridge.cli.picture import moment_of
 from bridge.cli.plot import Kind
 from bridge.cli.plot_run import choose_output, forecast_at
 from bridge.cli.replay_run import AVATAR
-from bridge.cli.scoreboard import Observed
 from bridge.client import connect
 from bridge.engine.local import LocalEngine
-from bridge.errors import BridgeError, FailedPrecondition, InvalidInput, Unavailable
+from bridge.errors import BridgeError, FailedPrecondition, InvalidInput
+from bridge.figures.bodies import LIGHT, THEMES
 from bridge.recordings import clip_frames, load_clips, save_recording
 from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.wire.values import SessionConfig
 from tests.cli.helpers import json_of, make_recording, run
-from tests.cli.test_picture import has_colour
-from tests.cli.test_scoreboard import head_forecast, moving_frames
-from tests.support import TINY_LAYOUT, skip_allowed, tiny_weights
-
-FEW = FilmFormat(3.0, GIF.dots_per_inch)
-
-
-def film_of(futures: int = 3, steps: int = 9, frames: int = 60) -> Film:
-    observed = Observed(moving_frames(frames), TINY_LAYOUT, 0.1)
-    moment = moment_of(head_forecast(30, [0.02 * k for k in range(futures)], steps=steps), observed)
-    return Film(moment, observed, TINY_LAYOUT, LIGHT, "title")
+from tests.figures.pictures import has_colour
+from tests.support import TINY_LAYOUT, tiny_weights
 
 
 def failure_of(*arguments: object) -> BridgeError:
@@ -98,62 +85,11 @@ def test_a_film_is_five_seconds_of_gif_that_goes_round(tmp_path: Path) -> None:
     assert all((before != after).any() for before, after in pairwise(pictures))
 
 
-@pytest.mark.parametrize(("futures", "steps"), [(1, 3), (16, 30)])
-def test_few_and_many_futures_fit_into_a_film(futures: int, steps: int) -> None:
-    film = film_of(futures, steps)
-    last = list(film.pictures(FEW))[-1]
-    assert last.shape == (540, 960, 3)
-    drawn = (np.abs(last.astype(int) - last[0, 0].astype(int)) > 8).any(axis=-1)
-    # Nothing reaches the edge, so nothing was cut off.
-    assert not drawn[:4].any() and not drawn[-2:].any() and not drawn[:, :4].any() and not drawn[:, -4:].any()
-
-
-def test_a_film_of_which_the_end_is_not_known_still_runs() -> None:
-    film = film_of(2, 30, frames=35)
-    assert len(list(film.pictures(FEW))) == len(instants(film.horizon_ms, FEW.fps))
-
-
-def test_a_film_goes_from_the_past_over_now_to_the_horizon_and_never_back() -> None:
-    for horizon_ms in (33.0, 1000.0, 3000.0):
-        film = instants(horizon_ms, GIF.fps)
-        times_ms = [instant.time_ms for instant in film]
-        assert times_ms[0] == -800.0 and 0.0 in times_ms and times_ms[-1] == pytest.approx(horizon_ms)
-        assert times_ms == sorted(times_ms)
-        assert film[-1].over and not film[0].over
-        assert 3.5 <= len(film) / GIF.fps <= 6.0
-
-
 def test_mp4_without_ffmpeg_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     error = failure_of(tmp_path / "no-such-recording.npz", "--out", tmp_path / "film.mp4")
     assert isinstance(error, FailedPrecondition)
     assert error.field == "out" and "ffmpeg" in error.problem and ".gif" in error.expected
-
-
-def test_what_ffmpeg_complains_about_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = tmp_path / "ffmpeg"
-    program.write_text("#!/bin/sh\necho 'Unknown encoder' >&2\nexit 3\n", encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    pictures = [np.zeros((1080, 1920, 3), np.uint8)] * 3
-    with pytest.raises(Unavailable, match="Unknown encoder"):
-        save_mp4(tmp_path / "film.mp4", pictures)
-
-
-def test_ffmpeg_gets_every_picture(tmp_path: Path) -> None:
-    if shutil.which("ffmpeg") is None:
-        skip_allowed("no ffmpeg")
-    out = tmp_path / "film.mp4"
-    save_mp4(out, film_of(2, 3).pictures(FilmFormat(3.0, MP4.dots_per_inch)))
-    assert out.read_bytes()[4:8] == b"ftyp"
-
-
-def test_a_gif_has_the_colours_of_its_theme_and_no_others(tmp_path: Path) -> None:
-    picture = np.full((20, 20, 3), [int(DARK.paper[at : at + 2], 16) for at in (1, 3, 5)], np.uint8)
-    picture[5:9] = [int(DARK.futures[4][at : at + 2], 16) for at in (1, 3, 5)]
-    save_gif(tmp_path / "film.gif", [picture, picture[::-1]], DARK)
-    with Image.open(tmp_path / "film.gif") as film:
-        assert (np.asarray(film.convert("RGB")) == picture).all()
 
 
 @pytest.mark.parametrize(
@@ -217,28 +153,3 @@ def test_the_futures_drawn_are_those_that_a_server_sends(tmp_path: Path) -> None
     assert np.allclose(drawn.probabilities, sent.probabilities, atol=1e-6)
     other = forecast_at(engine, frames, SessionConfig(client_name="plot", samples=8, futures=3, seed=6))
     assert not np.allclose(drawn.futures_m, other.futures_m, atol=1e-3)
-
-
-def test_the_less_probable_the_fainter_but_never_lost() -> None:
-    shares = [solidity(probability, 0.5) for probability in (0.5, 0.3, 0.1, 0.0)]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == 1.0 and shares[-1] >= 0.3
-    assert LIGHT.faded(LIGHT.ink, 1.0) == LIGHT.ink and LIGHT.faded(LIGHT.ink, 0.0) == LIGHT.paper
-
-
-def test_a_hand_whose_arm_is_hidden_is_not_drawn_in_the_air() -> None:
-    from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
-
-    def lines(visible: np.ndarray) -> int:
-        axes = Figure().add_subplot()
-        pose = Pose(MEDIAPIPE_POSE_33.template, visible)
-        draw_body(axes, pose, MEDIAPIPE_POSE_33, (0.0, 0.0), 1.0, LIGHT.ink, width=1.0)
-        (collection,) = (each for each in axes.collections if isinstance(each, LineCollection))
-        return len(collection.get_segments())
-
-    whole = np.ones(33, bool)
-    no_elbow = whole.copy()
-    no_elbow[MEDIAPIPE_POSE_33.names.index("left_elbow")] = False
-    # Gone are upper arm, lower arm and the four bones of the hand.
-    assert lines(whole) - lines(no_elbow) == 6

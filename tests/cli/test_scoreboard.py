@@ -2,55 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from bridge.cli.scoreboard import METHODS, Observed, Scoreboard, future_distance_mm, futures_at, score_forecast
-from bridge.frames import Frame
-from bridge.wire.values import Forecast, Timing
+from bridge.cli.scoreboard import METHODS, Scoreboard, future_distance_mm, score_forecast
+from bridge.figures.observed import Observed
+from tests.figures.builders import BASE_US, JOINTS, STEP_US, head_forecast, moving_frames
 from tests.support import TINY_LAYOUT
-
-STEP_US = 33_333
-JOINTS = TINY_LAYOUT.joints
-BASE_US = 1_000_000
-
-
-def moving_frames(count: int = 60, *, speed_m_per_frame: float = 0.01, hidden: tuple[int, ...] = ()) -> list[Frame]:
-    """The head moves along x at a constant speed, the rest stands; the whole body also drifts, which must not count."""
-    frames = []
-    for row in range(count):
-        landmarks = np.concatenate([TINY_LAYOUT.template, np.ones((JOINTS, 1), np.float32)], axis=1)
-        landmarks[0, 0] += speed_m_per_frame * row
-        landmarks[:, 2] += 0.5 * row
-        landmarks[list(hidden), 3] = 0.0
-        frames.append(Frame("a", row, BASE_US + row * STEP_US, landmarks.astype(np.float32)))
-    return frames
-
-
-def head_forecast(row: int, head_speeds_m: list[float], *, steps: int = 30) -> Forecast:
-    """A forecast from frame ``row`` in which the head of future k moves at a speed of its own, metres a step."""
-    now = TINY_LAYOUT.template.copy()
-    now[0, 0] += 0.01 * row
-    futures = np.broadcast_to(now, (len(head_speeds_m), steps, JOINTS, 3)).copy()
-    for k, speed_m in enumerate(head_speeds_m):
-        futures[k, :, 0, 0] += speed_m * np.arange(1, steps + 1)
-    count = len(head_speeds_m)
-    return Forecast(
-        avatar_id="a",
-        based_on_sequence=row,
-        based_on_timestamp_us=BASE_US + row * STEP_US,
-        step_us=STEP_US,
-        futures_m=futures.astype(np.float32),
-        roots_m=None,
-        probabilities=np.full(count, 1 / count, np.float32),
-        spread_m=np.zeros((steps, JOINTS), np.float32),
-        mode_ids=tuple(range(count)),
-        unobserved_landmarks=(),
-        bridged_share=0.0,
-        samples=4,
-        acceptance_rate=None,
-        timing=Timing(),
-    )
 
 
 def test_errors_are_mean_joint_distances_in_millimetres() -> None:
@@ -100,13 +57,6 @@ def test_what_comes_after_a_pause_of_the_stream_is_not_what_the_person_did_next(
     assert score_forecast(forecast, observed, 1000) is None
 
 
-def test_a_short_gap_is_interpolated() -> None:
-    frames = [replace(f, landmarks=None) if f.sequence in (12, 13) else f for f in moving_frames()]
-    found = Observed(frames, TINY_LAYOUT, 0.1).at(BASE_US + 12 * STEP_US)
-    assert found is not None
-    assert found[0][0, 0] == pytest.approx(TINY_LAYOUT.template[0, 0] + 0.12, abs=1e-4)
-
-
 def test_every_method_is_scored_on_the_same_forecasts() -> None:
     observed = Observed(moving_frames(50), TINY_LAYOUT, 0.1)
     board = Scoreboard({"a": observed})
@@ -137,12 +87,3 @@ def test_distance_between_futures() -> None:
     # Heads 30 steps x (10, 20, 10) mm apart in the three pairs, over 7 landmarks.
     assert future_distance_mm(head_forecast(0, [0.0, 0.01, 0.02])) == pytest.approx(400 / JOINTS, rel=1e-3)
     assert future_distance_mm(head_forecast(0, [0.01])) is None
-
-
-def test_futures_start_from_the_observed_pose() -> None:
-    forecast = head_forecast(0, [0.01])
-    at_zero = futures_at(forecast, TINY_LAYOUT.template, 0.0)
-    assert at_zero is not None
-    np.testing.assert_allclose(at_zero[0], TINY_LAYOUT.template)
-    assert futures_at(forecast, TINY_LAYOUT.template, 1000.0) is not None
-    assert futures_at(forecast, TINY_LAYOUT.template, 1100.0) is None

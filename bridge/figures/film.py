@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import which
-from typing import IO
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
-from bridge.cli.bodies import Pose, Theme, draw_body, solidity
-from bridge.cli.picture import Moment, errors_mm, seen_at
-from bridge.cli.scoreboard import Observed, futures_at
-from bridge.errors import FailedPrecondition, Unavailable
+from bridge.figures.bodies import Pose, Theme, draw_body, pose_of, solidity
+from bridge.figures.moments import Moment, errors_mm, observed_landmarks, seen_at
+from bridge.figures.observed import Observed, futures_at
 from bridge.skeleton import Layout
 
-_INCHES = (9.6, 5.4)
+INCHES = (9.6, 5.4)
+"""Width and height of a film."""
 _PAST_S, _NOW_S, _END_S = 0.8, 0.8, 1.2
 _SLOW = 2.2
 _SHORTEST_S, _LONGEST_S = 1.0, 3.0
@@ -31,12 +26,11 @@ _FIT_EVERY_MS = 100.0
 # Left, bottom, right, top in inches.
 _STAGE = (0.15, 1.15, 3.75, 4.7)
 _GRID = (3.95, 1.0, 9.4, 4.78)
-_SHADES = 14
 
 
 @dataclass(frozen=True, slots=True)
 class FilmFormat:
-    """Frames a second and dots an inch of a film of 9.6 by 5.4 inches."""
+    """Frames a second and dots an inch of a film of `INCHES`."""
 
     fps: float
     dots_per_inch: int
@@ -112,6 +106,8 @@ class Film:
         self.horizon_ms: float = moment.forecast.futures_m.shape[1] * moment.forecast.step_us / 1e3
         self._moment, self._observed, self._layout, self._theme, self._title = moment, observed, layout, theme, title
         self._now = self._seen(0.0)
+        self._known = observed_landmarks(moment.forecast)
+        self._truth_is_known = any(pose is not None for pose in moment.happened)
         probabilities = moment.forecast.probabilities
         most = float(probabilities.max())
         self._colours = [theme.faded(theme.future(k), solidity(float(p), most)) for k, p in enumerate(probabilities)]
@@ -142,7 +138,7 @@ class Film:
         """How far to the left, right, up and down any body of the film reaches from its hips, metres."""
         times_ms = np.arange(-1e3 * _PAST_S, self.horizon_ms + 1, _FIT_EVERY_MS).tolist()
         poses = [pose for time_ms in times_ms for pose in (self._seen(time_ms), *self._futures(time_ms)) if pose]
-        points_m = np.concatenate([pose.pose_m[pose.visible, :2] for pose in poses])
+        points_m = np.concatenate([np.zeros((1, 2), np.float32), *(pose.pose_m[pose.visible, :2] for pose in poses)])
         (left_m, up_m), (right_m, down_m) = points_m.min(axis=0).tolist(), points_m.max(axis=0).tolist()
         margin_m = 0.08 * max(right_m - left_m, down_m - up_m, 0.3)
         return left_m - margin_m, right_m + margin_m, up_m - margin_m, down_m + margin_m
@@ -154,19 +150,21 @@ class Film:
         """All futures at a time after now; none before."""
         if time_ms <= 0:
             return []
-        forecast, known = self._moment.forecast, self._moment.futures[0][0].visible
+        forecast, known = self._moment.forecast, self._known
         based_on_m = forecast.futures_m[0, 0] if self._now is None else self._now.pose_m
         at_m = futures_at(forecast, based_on_m, time_ms)
-        return [] if at_m is None else [Pose(pose_m, known) for pose_m in at_m]
+        return [] if at_m is None else [pose_of(pose_m, known) for pose_m in at_m]
 
     def _drawn(self, instant: Instant, dots_per_inch: int) -> NDArray[np.uint8]:
-        figure = Figure(figsize=_INCHES, dpi=dots_per_inch, facecolor=self._theme.paper)
+        figure = Figure(figsize=INCHES, dpi=dots_per_inch, facecolor=self._theme.paper)
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, _INCHES[0])
-        axes.set_ylim(0, _INCHES[1])
+        axes.set_xlim(0, INCHES[0])
+        axes.set_ylim(0, INCHES[1])
         axes.axis("off")
-        axes.text(0.3, 5.08, self._title, color=self._theme.ink, fontsize=17, fontweight="bold", va="center")
+        axes.text(
+            0.3, 5.08, self._title, color=self._theme.ink, fontsize=17, fontweight="bold", va="center", parse_math=False
+        )
         if instant.time_ms > 0 and not instant.over:
             speed = f"at {1 / _slowness(self.horizon_ms):.2g} of true speed"
             axes.text(9.3, 5.08, speed, color=self._theme.faint, fontsize=12, ha="right", va="center")
@@ -189,7 +187,8 @@ class Film:
         seen = self._seen(instant.time_ms)
         if seen is not None:
             draw_body(axes, seen, self._layout, middle, scale, self._theme.ink, width=4.6, layer=3.0)
-        words = "what happened" if instant.time_ms > 0 else "now" if instant.time_ms == 0 else "what the camera saw"
+        after = "what happened" if self._truth_is_known else "what may happen"
+        words = after if instant.time_ms > 0 else "now" if instant.time_ms == 0 else "what the camera saw"
         x = (_STAGE[0] + _STAGE[2]) / 2
         axes.text(x, 0.9, words, ha="center", va="center", color=self._theme.ink, fontsize=13, fontweight="bold")
 
@@ -273,82 +272,3 @@ class Film:
                 color=self._theme.faint,
                 fontsize=10,
             )
-
-
-def save_gif(path: Path, film: Iterable[NDArray[np.uint8]], theme: Theme) -> None:
-    """Write the pictures (height, width, 3) of a film as an endless GIF, `GIF`.fps of them a second.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    palette = _palette(theme)
-    pictures = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in film]
-    pictures[0].save(
-        path,
-        save_all=True,
-        append_images=pictures[1:],
-        duration=round(1e3 / GIF.fps),
-        loop=0,
-        optimize=True,
-        disposal=1,
-    )
-
-
-def _palette(theme: Theme) -> Image.Image:
-    """An image whose palette has every colour of a theme, pure and mixed with paper: one for all pictures of a film,
-    which then differ only where something moves, and no edge is of a colour that is not the theme's.
-    """
-    shades = [
-        theme.faded(colour, share)
-        for colour in (theme.ink, theme.faint, theme.ghost, *theme.futures)
-        for share in np.linspace(0.0, 1.0, _SHADES)
-    ]
-    values = [int(shade[at : at + 2], 16) for shade in dict.fromkeys(shades) for at in (1, 3, 5)]
-    image = Image.new("P", (1, 1))
-    image.putpalette(values)
-    return image
-
-
-def require_ffmpeg() -> str:
-    """Return the path of ffmpeg.
-
-    Raises:
-        FailedPrecondition: if it is not on PATH.
-    """
-    found = which("ffmpeg")
-    if found is None:
-        raise FailedPrecondition(
-            "an .mp4 needs ffmpeg, which is not on PATH", field="out", expected="ffmpeg installed, or a name in .gif"
-        )
-    return found
-
-
-def save_mp4(path: Path, film: Iterable[NDArray[np.uint8]]) -> None:
-    """Write the pictures (height, width, 3) of a film in the format `MP4` as H.264 video.
-
-    Raises:
-        FailedPrecondition: if there is no ffmpeg.
-        Unavailable: if ffmpeg fails; carries the last line that it said.
-    """
-    width, height = (round(inches * MP4.dots_per_inch) for inches in _INCHES)
-    command = [require_ffmpeg(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += ["-s", f"{width}x{height}", "-r", f"{MP4.fps:g}", "-i", "-", "-an"]
-    # Whichever encoder this ffmpeg has for it; the pixel format is the one that every player knows.
-    command += ["-c:v", "h264", "-pix_fmt", "yuv420p", "-b:v", "4M", "-movflags", "+faststart", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stderr is not None
-        _feed(process.stdin, film)
-        said = process.stderr.read().decode(errors="replace").strip().splitlines()
-    if process.returncode != 0:
-        reason = said[-1] if said else f"exit code {process.returncode}"
-        raise Unavailable(f"ffmpeg could not write {path}: {reason}", field="out", expected="a name in .gif")
-
-
-def _feed(sink: IO[bytes], pictures: Iterable[NDArray[np.uint8]]) -> None:
-    """Hand pictures over; a reader that ends early says why elsewhere."""
-    try:
-        for picture in pictures:
-            sink.write(picture.tobytes())
-        sink.close()
-    except BrokenPipeError:
-        pass

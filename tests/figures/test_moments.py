@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bridge.cli.bodies import LIGHT
-from bridge.cli.picture import choose_moment, draw_moment, moment_of
-from bridge.cli.scoreboard import Observed
-from tests.cli.test_scoreboard import BASE_US, STEP_US, head_forecast, moving_frames
+from bridge.figures.bodies import LIGHT
+from bridge.figures.moments import choose_moment, moment_of
+from bridge.figures.observed import Observed
+from bridge.figures.still import draw_moment
+from tests.figures.builders import BASE_US, STEP_US, head_forecast, moving_frames
+from tests.figures.pictures import has_colour
 from tests.support import TINY_LAYOUT
 
 
@@ -19,17 +21,12 @@ def drawn(path: Path) -> np.ndarray:
     return image[..., :3]
 
 
-def has_colour(image: np.ndarray, colour: str) -> bool:
-    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return bool((np.abs(image - wanted).max(axis=-1) < 0.02).any())
-
-
 @pytest.mark.parametrize("futures", [1, 5, 16])
 def test_every_future_is_drawn_in_its_colour(futures: int, tmp_path: Path) -> None:
     observed = Observed(moving_frames(), TINY_LAYOUT, 0.1)
     moment = moment_of(head_forecast(20, [0.01 * k for k in range(futures)]), observed)
     path = tmp_path / "moment.png"
-    draw_moment(path, moment, TINY_LAYOUT, title="title", caption="caption")
+    draw_moment(moment, TINY_LAYOUT, title="title", caption="caption").savefig(path)
     image = drawn(path)
     for colour in LIGHT.futures[:futures]:
         assert has_colour(image, colour)
@@ -40,7 +37,7 @@ def test_a_future_that_is_not_known_is_drawn_without_what_happened(tmp_path: Pat
     observed = Observed(moving_frames(25), TINY_LAYOUT, 0.1)
     moment = moment_of(head_forecast(20, [0.01, 0.02]), observed)
     assert moment.happened[-1] is None
-    draw_moment(tmp_path / "moment.svg", moment, TINY_LAYOUT, title="title", caption="caption")
+    draw_moment(moment, TINY_LAYOUT, title="title", caption="caption").savefig(tmp_path / "moment.svg")
     assert "<svg" in (tmp_path / "moment.svg").read_text(encoding="utf-8")
 
 
@@ -74,6 +71,6 @@ def test_a_recording_too_short_to_know_everything_still_gives_a_picture(tmp_path
     observed = {"a": Observed(moving_frames(25), TINY_LAYOUT, 0.1)}
     moment = choose_moment([head_forecast(row, [0.0]) for row in (10, 12)], observed)
     assert moment is not None and None in moment.past
-    draw_moment(tmp_path / "moment.png", moment, TINY_LAYOUT, title="title", caption="caption")
+    draw_moment(moment, TINY_LAYOUT, title="title", caption="caption").savefig(tmp_path / "moment.png")
     assert (tmp_path / "moment.png").stat().st_size > 10_000
     assert choose_moment([], observed) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +13,16 @@ from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import NDArray
 
+from bridge.errors import InvalidInput
 from bridge.skeleton import Layout
 
-_HEAD_WORDS = ("nose", "eye", "ear", "mouth")
+_HEAD_WORDS = {"nose", "eye", "ear", "mouth"}
 _HEAD_RADIUS_M = 0.1
 _FAINTEST = 0.4
+_WIDTH_COUNTS = 0.93
+_SMALLEST_M = 0.1
+_POINT = 9.0
+"""Of a landmark that no bone leads to, squared points for each point of a line's width."""
 
 
 def _rgb(colour: str) -> tuple[int, ...]:
@@ -68,6 +74,18 @@ DARK = Theme(
     futures=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#0072B2"),
 )
 THEMES = {"light": LIGHT, "dark": DARK}
+ThemeName = Literal["light", "dark"]
+
+
+def theme_of(name: str) -> Theme:
+    """The theme of this name.
+
+    Raises:
+        InvalidInput: if there is none.
+    """
+    if name not in THEMES:
+        raise InvalidInput(f"is {name!r}", field="theme", expected=" or ".join(map(repr, THEMES)))
+    return THEMES[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +96,24 @@ class Pose:
     visible: NDArray[np.bool_]
 
 
+def pose_of(pose_m: NDArray[np.float32], known: NDArray[np.bool_]) -> Pose:
+    """A pose of which only what is known and finite is drawn."""
+    return Pose(pose_m, known & np.isfinite(pose_m).all(axis=-1))
+
+
 def solidity(probability: float, most: float) -> float:
     """How solid a future is drawn: 1 for the most probable one, less for others, never so little that it is lost."""
     return _FAINTEST + (1.0 - _FAINTEST) * float(np.sqrt(np.clip(probability / max(most, 1e-9), 0.0, 1.0)))
 
 
-def typical_height_m(poses: Sequence[Pose]) -> float:
-    """Median over poses of what is seen from top to bottom, metres, at least 0.3; 1.6 without any."""
-    heights = [np.ptp(pose.pose_m[pose.visible, 1]) for pose in poses]
-    return max(float(np.median(heights)), 0.3) if heights else 1.6
+def typical_size_m(poses: Sequence[Pose]) -> float:
+    """Median over poses of their size as seen, metres; 1.6 without any.
+
+    It is the height, or most of the width where that is more, as of somebody who lies: neighbours then stay apart.
+    """
+    spans = [np.ptp(pose.pose_m[pose.visible, :2], axis=0) for pose in poses if pose.visible.any()]
+    sizes = [max(float(height), _WIDTH_COUNTS * float(width)) for width, height in spans]
+    return max(float(np.median(sizes)), _SMALLEST_M) if sizes else 1.6
 
 
 def draw_body(
@@ -103,10 +130,15 @@ def draw_body(
     """Draw a body as the camera sees it (x right, y down), the middle of its hips at ``middle``.
 
     ``scale`` is axes units a metre, ``width`` that of trunk and limbs in points; what has a higher ``layer`` lies on
-    top. What is seen but hangs on nothing that is seen (a hand whose arm is hidden) is left out.
+    top. What is seen but hangs on nothing that is seen (a hand whose arm is hidden) is left out. A layout without bones
+    is drawn as points.
     """
     flat = pose.pose_m[:, :2] * np.float32(scale) * np.array([1.0, -1.0], np.float32) + np.array(middle)
-    head = [index for index, name in enumerate(layout.names) if any(word in name for word in _HEAD_WORDS)]
+    if not layout.bones:
+        x, y = flat[pose.visible].T
+        axes.scatter(x, y, s=_POINT * width, color=colour, linewidths=0, zorder=layer)
+        return
+    head = [index for index, name in enumerate(layout.names) if _HEAD_WORDS & {*name.split("_")}]
     bones = [bone for bone in _attached(layout, pose.visible) if not (bone[0] in head and bone[1] in head)]
     trunk = {*layout.limb_bones, layout.hips, layout.shoulders, *zip(layout.shoulders, layout.hips, strict=True)}
     widths = [width if bone in trunk or bone[::-1] in trunk else 0.55 * width for bone in bones]

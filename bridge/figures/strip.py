@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bridge.cli.bodies import Theme, draw_body, solidity, typical_height_m
-from bridge.cli.picture import PAST_MS, Moment, finish
+from bridge.figures.bodies import LIGHT, Theme, draw_body, solidity, typical_size_m
+from bridge.figures.drawing import Drawing, blank_axes, finish
+from bridge.figures.moments import PAST_MS, Moment
 from bridge.skeleton import Layout
 
 _COLUMN_M = 1.12
@@ -18,21 +16,15 @@ _LAST_OF_PAST = 3
 _MOST_LINES = 6
 
 
-def draw_storyboard(path: Path, moment: Moment, layout: Layout, *, title: str, caption: str, theme: Theme) -> None:
-    """Draw a moment as a strip and write it to ``path`` (the suffix names the format).
+def draw_strip(moment: Moment, layout: Layout, *, title: str, caption: str, theme: Theme = LIGHT) -> Drawing:
+    """Draw a moment as a strip.
 
     Above all futures over each other, the more probable the more solid and the further in front, with their
-    probabilities beside them; below what happened, in one row with the past.
-
-    Raises:
-        OSError: if the file cannot be written.
-        ValueError: if the suffix names no format.
+    probabilities beside them; below what happened, if any of it is known, in one row with the past.
     """
-    axes = Figure(facecolor=theme.paper).add_axes((0, 0, 1, 1))
-    axes.set_aspect("equal")
-    axes.axis("off")
+    axes = blank_axes(theme)
     past = moment.past[-_LAST_OF_PAST:]
-    scale = _BODY_M / typical_height_m([pose for pose in (*past, *moment.happened) if pose is not None])
+    scale = _BODY_M / typical_size_m([pose for pose in (*past, *moment.happened) if pose is not None])
     first_x = (len(past) + 0.35) * _COLUMN_M
 
     for column, pose in enumerate(past):
@@ -66,7 +58,7 @@ def draw_storyboard(path: Path, moment: Moment, layout: Layout, *, title: str, c
     axes.text(
         first_x - 0.95 * _COLUMN_M,
         _ROW_M + 0.62,
-        f"{len(moment.futures)} future{'s' * (len(moment.futures) > 1)}",
+        f"{len(moment.futures)} future{'s' * (len(moment.futures) != 1)}",
         ha="right",
         va="center",
         color=theme.ink,
@@ -75,7 +67,8 @@ def draw_storyboard(path: Path, moment: Moment, layout: Layout, *, title: str, c
     )
     _write_probabilities(axes, probabilities.tolist(), first_x - 0.95 * _COLUMN_M, theme)
     right = first_x + (columns - 1) * _COLUMN_M
-    axes.text(right + 0.62, 0.0, "what\nhappened", va="center", color=theme.ink, fontsize=15, fontweight="bold")
+    if any(pose is not None for pose in moment.happened):
+        axes.text(right + 0.62, 0.0, "what\nhappened", va="center", color=theme.ink, fontsize=15, fontweight="bold")
     axes.plot(
         [first_x - 0.55 * _COLUMN_M] * 2,
         [-0.95, _ROW_M + 0.85],
@@ -83,7 +76,7 @@ def draw_storyboard(path: Path, moment: Moment, layout: Layout, *, title: str, c
         linewidth=1.0,
         linestyle=(0, (4, 4)),
     )
-    finish(axes, path, (-0.75, right + 1.62), (-1.25, _ROW_M + 1.0), title=title, caption=caption, theme=theme)
+    return finish(axes, (-0.75, right + 1.62), (-1.25, _ROW_M + 1.0), title=title, caption=caption, theme=theme)
 
 
 def _write_probabilities(axes: Axes, probabilities: list[float], x: float, theme: Theme) -> None:

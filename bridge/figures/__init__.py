@@ -1,0 +1,45 @@
+"""Pictures and films of forecasts and of scored motion: what commands write to files, and what notebooks show.
+
+Names load on first use: who imports a command should not wait for matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.figures.bodies import ThemeName
+    from bridge.figures.drawing import Drawing
+    from bridge.figures.forecasts import Animation, animate, plot_forecast, storyboard
+    from bridge.figures.scored import plot_scores
+
+_HOME_OF = {
+    "Animation": "forecasts",
+    "Drawing": "drawing",
+    "ThemeName": "bodies",
+    "animate": "forecasts",
+    "plot_forecast": "forecasts",
+    "plot_scores": "scored",
+    "storyboard": "forecasts",
+}
+
+__all__ = [
+    "Animation",
+    "Drawing",
+    "ThemeName",
+    "animate",
+    "plot_forecast",
+    "plot_scores",
+    "storyboard",
+]
+
+
+if not TYPE_CHECKING:  # a type checker that saw this would believe in any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
