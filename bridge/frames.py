@@ -8,6 +8,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.errors import InvalidInput
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -30,6 +32,35 @@ class Frame:
     landmarks: NDArray[np.float32] | None
     root_m: NDArray[np.float32] | None = None
     filled: bool = False
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        seen = "nobody detected"
+        if self.landmarks is not None:
+            landmarks = np.asarray(self.landmarks)
+            seen = f"landmarks of shape {landmarks.shape}"
+            if landmarks.ndim == 2 and landmarks.shape[1] == 4:
+                seen = f"{int(seen_landmarks(landmarks, 0.0).sum())} of {len(landmarks)} landmarks seen"
+        more = ("" if self.root_m is None else ", with root") + (", filled in" if self.filled else "")
+        return f"Frame({self.avatar_id!r}, {self.sequence}, {self.timestamp_us} us, {seen}{more})"
+
+
+def typed_frame(frame: Frame) -> Frame:
+    """Return the frame if its fields are of the types that `Frame` says; their values are checked elsewhere.
+
+    Raises:
+        InvalidInput: if one is not; ``field`` says which, as ``frame.<name>``.
+    """
+    if not isinstance(frame, Frame):
+        raise InvalidInput(f"is a {type(frame).__name__}", field="frame", expected="a bridge.frames.Frame")
+    for name, numbers in (("sequence", frame.sequence), ("timestamp_us", frame.timestamp_us)):
+        if not isinstance(numbers, (int, np.integer)) or isinstance(numbers, bool):
+            raise InvalidInput(f"is {numbers!r}", field=f"frame.{name}", expected="a whole number")
+    for name, array in (("landmarks", frame.landmarks), ("root_m", frame.root_m)):
+        if array is not None and not (isinstance(array, np.ndarray) and array.dtype.kind in "fiu"):
+            what = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+            raise InvalidInput(f"is {what}", field=f"frame.{name}", expected="a numpy array of float32, or None")
+    return frame
 
 
 def seen_landmarks(landmarks: NDArray[np.float32], visibility_threshold: float) -> NDArray[np.bool_]:
@@ -71,6 +102,16 @@ class Window:
     filled: NDArray[np.bool_] | None = None
     rate_hz: float | None = None
     avatar_id: str = ""
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        whose = f"{self.avatar_id!r}, " if self.avatar_id else ""
+        rate = "" if self.rate_hz is None else f" at {self.rate_hz:g} Hz"
+        more = "" if self.root_m is None else ", with root"
+        return (
+            f"Window({whose}{self.layout_id}, {len(self.pose_m)} frames{rate} up to {self.timestamp_us} us, "
+            f"{self.observed.mean():.0%} of landmarks seen, {self.bridged.mean():.0%} bridged{more})"
+        )
 
     @property
     def filled_share(self) -> float:

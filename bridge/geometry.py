@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.skeleton import Layout
 
@@ -73,6 +74,8 @@ class CanonicalWindow:
     pose: NDArray[np.float32]
     root: NDArray[np.float32] | None
     frame: CanonicalFrame
+
+    __repr__ = brief_repr
 
 
 def hip_middle(pose_m: NDArray[np.floating], layout: Layout) -> NDArray[np.floating]:

@@ -74,6 +74,20 @@ class Clip:
     root_has_vertical: bool
     timestamp_us: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        seconds = (int(self.timestamp_us[-1]) - int(self.timestamp_us[0])) / 1e6
+        known = [
+            f"subject {self.subject}",
+            *([self.split] if self.split else []),
+            *([self.action] if self.action else []),
+        ]
+        root = "" if self.root_m is None else ", with root"
+        return (
+            f"Clip({self.clip_id!r}, {', '.join(known)}, {self.layout_id}, {self.frames} frames in {seconds:.2f} s at "
+            f"{self.fps:g} Hz, {int(self.detected.sum())} with a body{root})"
+        )
+
     @property
     def frames(self) -> int:
         """Number of frames, T."""

@@ -96,6 +96,10 @@ class Layout:
                 f"not a layout: {error!r}", field="layout", expected="what Layout.to_dict gives"
             ) from None
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        return f"Layout({self.id!r}, {self.joints} landmarks, {len(self.bones)} bones)"
+
     @property
     def joints(self) -> int:
         """Number of landmarks, J."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.frame_buffer import FrameBuffer
 from bridge.frames import AddOutcome, Frame, Window
@@ -43,6 +44,8 @@ class Snapshot:
     grid_us: NDArray[np.float64]
     period_us: float
     initial_heading_rad: float | None = None
+
+    __repr__ = brief_repr
 
     @property
     def sequence(self) -> int:
@@ -160,7 +163,7 @@ class Timeline:
         self._clock_us: int | None = None
         self._clock_is_new = False
         self._strays: list[Frame] = []
-        self.duplicates = 0
+        self.duplicates: int = 0
 
     @property
     def capacity_frames(self) -> int:

@@ -142,6 +142,14 @@ class Calibration:
         self._whole = self._sorted[-1].tolist()
         self._curve = curve
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        identity, report = self.identity, self.report
+        return (
+            f"Calibration({identity.layout_id}, weights {identity.weights_id[:12]}, {report.hours:.2g} h of "
+            f"{report.subjects} subjects, p-values down to {report.smallest_p_value:.2g})"
+        )
+
     # -- making one
 
     @classmethod

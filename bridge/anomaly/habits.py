@@ -47,7 +47,7 @@ class TrackHabits:
         self._votes = votes
         self._poses: deque[tuple[FloatArray, NDArray[np.bool_]]] = deque(maxlen=4)
         self._noise_frames = 0
-        self.noise_m2 = np.zeros(layout.joints, np.float32)
+        self.noise_m2: NDArray[np.float32] = np.zeros(layout.joints, np.float32)
         self._length_m: FloatArray | None = None
         self._deviation_m = np.zeros(len(ends), np.float32)
         self.bone_surprise: float | None = None
@@ -56,7 +56,7 @@ class TrackHabits:
         self._age_s = 0.0
         self._frames = 0
         self._newest_us = 0
-        self.repeated_frames = 0
+        self.repeated_frames: int = 0
 
     @property
     def log_speed(self) -> float:

@@ -18,6 +18,7 @@ from bridge.anomaly.pacing import DensityPacer, ReferencePacer
 from bridge.anomaly.scored import SCORE_NAMES, ScoredTrack
 from bridge.anomaly.track import SCORED_SAMPLES, scored_steps
 from bridge.anomaly.watcher import TrackWatcher, WatchedFrame
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.forecaster.results import ForecastResult
 from bridge.frames import AddOutcome, Frame
@@ -52,6 +53,8 @@ class ReplayedTrack:
     scored: ScoredTrack
     log_density: NDArray[np.float32]
     nearest_m: NDArray[np.float32]
+
+    __repr__ = brief_repr
 
 
 def identity_of(forecaster: Forecaster) -> CalibrationIdentity:

@@ -84,7 +84,7 @@ class AlertRule:
     def __init__(self, thresholds: Thresholds, settings: RuleSettings = DEFAULT_RULE) -> None:
         self._settings = settings
         self.thresholds = thresholds
-        self.active = False
+        self.active: bool = False
         self._evidence = 0.0
         self._newest_us: int | None = None
         self._not_before_us: int | None = None

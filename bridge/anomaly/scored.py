@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.wire.alerts import NoVerdict
 
 LAGS_US: tuple[int, ...] = (100_000, 200_000, 500_000)
@@ -60,6 +61,8 @@ class FrameScores:
     joints: NDArray[np.float32]
     missing: NoVerdict | None = None
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredTrack:
@@ -78,3 +81,5 @@ class ScoredTrack:
     timestamps_us: NDArray[np.int64]
     scores: NDArray[np.float32]
     log_speed: NDArray[np.float32]
+
+    __repr__ = brief_repr

@@ -97,8 +97,8 @@ class SurpriseModel:
     """Turns scores (..., N) and log speeds (...) into nats; fitted to normal motion, kept as plain arrays."""
 
     def __init__(self, lines: Sequence[SpeedLine], scores: Sequence[Nats], whole: Nats) -> None:
-        self.lines = tuple(lines)
-        self.scores = tuple(scores)
+        self.lines: tuple[SpeedLine, ...] = tuple(lines)
+        self.scores: tuple[Nats, ...] = tuple(scores)
         self.whole = whole
         # One frame at a time is what a live stream asks for: plain numbers are ten times as fast as arrays of one.
         self._of_score = [_Plain(nats) for nats in self.scores]

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.capture.libraries import load_cv2, load_mediapipe, load_vision, missing_system_library
 from bridge.capture.sources import Picture
 from bridge.errors import CheckpointError, InternalError
@@ -30,6 +31,8 @@ class Detection:
     world: NDArray[np.float32]
     image: NDArray[np.float32]
     aspect: float
+
+    __repr__ = brief_repr
 
 
 class PoseDetector:

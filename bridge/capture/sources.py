@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.capture.libraries import load_cv2
 from bridge.errors import InvalidInput, NotFound
 
@@ -25,6 +26,8 @@ class Picture:
 
     bgr: NDArray[np.uint8]
     timestamp_us: int
+
+    __repr__ = brief_repr
 
 
 class Source(Protocol):

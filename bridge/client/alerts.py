@@ -76,11 +76,16 @@ class AlertsClient:
             from bridge.client.zmq_transport import ZmqTransport
 
             self._zmq = ZmqTransport(parsed.target, credentials)
+        self._address = parsed
         self._publisher = publisher
         self._timeout_s = timeout_s
         self._closed = threading.Event()
         self._calls: list[grpc.Call] = []
         self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        """Where it leads, in one line."""
+        return f"AlertsClient({self._address}{', closed' if self._closed.is_set() else ''})"
 
     # -- questions with one answer
 

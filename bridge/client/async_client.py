@@ -54,6 +54,10 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    def __repr__(self) -> str:
+        """Where it leads and how it stands, in one line."""
+        return f"AsyncClient({self._link})"
+
     @property
     def address(self) -> str:
         """Where the server is."""

@@ -51,6 +51,10 @@ class Client:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        """Where it leads and how it stands, in one line."""
+        return f"Client({self._link})"
+
     @property
     def address(self) -> str:
         """Where the server is."""

@@ -23,7 +23,7 @@ from bridge.errors import (
     Unavailable,
     VersionMismatch,
 )
-from bridge.frames import Frame
+from bridge.frames import Frame, typed_frame
 from bridge.skeleton import get_layout, layout_ids
 from bridge.wire.alerts import Alert
 from bridge.wire.codec import (
@@ -68,10 +68,10 @@ class ClientCore:
             if saver.layout.id != config.layout_id:
                 raise InvalidInput(f"is for {saver.layout.id}", field="saver.layout", expected=config.layout_id)
             config = replace(config, frame_saving=saver.frame_saving)
-        self.config = config
+        self.config: SessionConfig = config
         self._saver = saver
         try:
-            self.config_message = config_to_message(config)
+            self.config_message: forecast_pb2.SessionConfig = config_to_message(config)
         except (ValueError, TypeError, AttributeError) as error:
             raise InvalidInput(str(error), field="config", expected="values that fit the fields") from error
         self._layout = get_layout(config.layout_id) if config.layout_id in layout_ids() else None
@@ -101,6 +101,7 @@ class ClientCore:
             FailedPrecondition: after `close`.
             BridgeError: the server's, if it refused the session for good.
         """
+        frame = typed_frame(frame)
         frame = checked_frame(frame, self._layout) if self._layout else frame
         message = frame_to_message(frame)
         with self._changed:

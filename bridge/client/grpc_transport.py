@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -65,7 +65,7 @@ class GrpcTransport:
 
     def __init__(self, target: str, credentials: Credentials = NO_CREDENTIALS) -> None:
         self._target = target
-        self.metadata = credentials.grpc_metadata()
+        self.metadata: Sequence[tuple[str, str]] | None = credentials.grpc_metadata()
         self._channel_credentials = credentials.grpc_channel_credentials()
         self._lock = threading.Lock()
         self._call: Any = None

@@ -24,10 +24,10 @@ class Incoming:
         self._alerts: deque[Alert] = deque(maxlen=MAX_KEPT_ALERTS)
         self._known: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._latencies_ms: deque[float] = deque(maxlen=MAX_KEPT_LATENCIES)
-        self.received = 0
-        self.replaced = 0
-        self.outdated = 0
-        self.faults = 0
+        self.received: int = 0
+        self.replaced: int = 0
+        self.outdated: int = 0
+        self.faults: int = 0
 
     def add(self, forecast: Forecast, *, newest_sent_us: int, latency_ms: float | None) -> bool:
         """Take a forecast; False if it is older than the one that is already there.

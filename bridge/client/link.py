@@ -13,9 +13,10 @@ from bridge.client.core import ClientCore
 from bridge.client.pinger import monotonic_us
 from bridge.client.saver import FrameSaver
 from bridge.client.security import NO_CREDENTIALS, Credentials
+from bridge.client.stats import ConnectionState
 from bridge.client.transport import Transport
 from bridge.errors import BridgeError, InternalError, Unavailable
-from bridge.frames import Frame
+from bridge.frames import Frame, typed_frame
 from bridge.wire.codec import forecast_from_message, frame_to_message, model_info_from_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import Forecast, ModelInfo, SessionConfig
@@ -43,9 +44,16 @@ class Link:
     ) -> None:
         self.address: Address = parse_address(address)
         credentials.require_fit(self.address)
-        self.core = ClientCore(config, clock_us=clock_us, saver=saver)
+        self.core: ClientCore = ClientCore(config, clock_us=clock_us, saver=saver)
         self._transport = _transport_for(self.address, credentials)
         self._thread = threading.Thread(target=self._keep_connected, name="posebridge-client", daemon=True)
+
+    def __str__(self) -> str:
+        """Where it leads and how it stands, in one line."""
+        stats = self.core.stats()
+        how = f"{stats.frames_sent} frames sent, {stats.forecasts} forecasts"
+        trouble = stats.state in (ConnectionState.CONNECTING, ConnectionState.REFUSED) and stats.last_error
+        return f"{self.address}, {self.core.config.client_name!r}, {stats.state.value}: {trouble or how}"
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -62,7 +70,7 @@ class Link:
 
     def forecast(self, frames: list[Frame], timeout_s: float) -> Forecast:
         """Ask for one forecast from one window; see `bridge.client.Client.forecast`."""
-        messages = [frame_to_message(frame) for frame in frames]
+        messages = [frame_to_message(typed_frame(frame)) for frame in frames]
         request = forecast_pb2.ForecastRequest(config=self.core.config_message, frames=messages)
         return forecast_from_message(self._transport.forecast(request, timeout_s).forecast)
 

@@ -52,9 +52,9 @@ class Outgoing:
         self._trails: dict[str, _Trail] = {}
         self._configs: dict[str, forecast_pb2.AvatarConfig] = {}
         self._unsent_configs: dict[str, forecast_pb2.AvatarConfig] = {}
-        self.sent = 0
-        self.resent = 0
-        self.dropped = 0
+        self.sent: int = 0
+        self.resent: int = 0
+        self.dropped: int = 0
 
     def add(self, message: pose_pb2.PoseFrame, now_s: float) -> None:
         """Take a frame that is to be sent; beyond 1024 avatars the one that was silent longest is forgotten."""

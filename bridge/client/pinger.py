@@ -36,10 +36,10 @@ class Pinger:
 
     def begin(self, now_s: float) -> None:
         """Start a session: five pings quickly, then one every two seconds."""
-        self.clock = TwoWayClock()
+        self.clock: TwoWayClock = TwoWayClock()
         self.capture_offset_us: int | None = None
         self.capture_drift_ppm: float | None = None
-        self.due_s = now_s
+        self.due_s: float = now_s
         self._sent = 0
 
     def take(self, now_s: float) -> list[forecast_pb2.StreamForecastsRequest]:

@@ -79,16 +79,23 @@ class FrameSaver:
         if not limits.MIN_SILENCE_MS <= max_silence_ms <= limits.MAX_SILENCE_MS:
             expected = f"{limits.MIN_SILENCE_MS} to {limits.MAX_SILENCE_MS}"
             raise InvalidInput(f"is {max_silence_ms}", field="max_silence_ms", expected=expected)
-        self.layout = layout
-        self.frame_saving = FrameSaving(max_silence_ms)
-        self.frames_seen = 0
-        self.frames_sent = 0
-        self.bytes_saved = 0
+        self.layout: Layout = layout
+        self.frame_saving: FrameSaving = FrameSaving(max_silence_ms)
+        self.frames_seen: int = 0
+        self.frames_sent: int = 0
+        self.bytes_saved: int = 0
         self._every_nth = every_nth
         self._threshold_m = threshold_m
         self._silence_us = max_silence_ms * 1000
         self._visibility_threshold = visibility_threshold
         self._trails: OrderedDict[str, _Trail] = OrderedDict()
+
+    def __repr__(self) -> str:
+        """Its rules and what they came to, in one line."""
+        rules = {"every_nth": self._every_nth, "threshold_m": self._threshold_m}
+        told = [f"{name}={value}" for name, value in rules.items() if value is not None]
+        told.append(f"max_silence_ms={self.frame_saving.max_silence_ms}")
+        return f"FrameSaver({', '.join(told)}: {self.frames_sent} of {self.frames_seen} frames sent)"
 
     def should_send(self, frame: Frame, latest_forecast: Forecast | None) -> bool:
         """Whether a frame is to be sent; call it once for every frame, in order, with the avatar's newest forecast."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
 
+from bridge.brief import html_table
 from bridge.errors import BridgeError
 
 
@@ -70,6 +71,26 @@ class ClientStats:
     capture_drift_ppm: float | None = None
     frames_saved: int = 0
     bytes_saved: int = 0
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        told = [f"{self.frames_sent} frames sent", f"{self.forecasts} forecasts"]
+        if self.latencies_ms:
+            told.append(f"latency p50 {self.latency_ms(50):.1f} ms, p99 {self.latency_ms(99):.1f} ms")
+        counts = {"dropped": self.frames_dropped, "saved": self.frames_saved, "not used": self.frame_faults}
+        told += [f"{count} frames {name}" for name, count in counts.items() if count]
+        told += [f"last error {self.last_error}"] if self.last_error else []
+        return f"ClientStats({self.state.value}: {', '.join(told)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        latencies = {f"latency_ms p{percent}": self.latency_ms(percent) for percent in (50, 99)}
+        named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "latencies_ms"}
+        rows = [
+            (name, f"{value:.3g}" if isinstance(value, float) else value)
+            for name, value in {**named, **latencies}.items()
+        ]
+        return html_table("ClientStats", ("", ""), rows)
 
     def latency_ms(self, percent: float) -> float | None:
         """Return a percentile of the latencies, None before the first forecast."""

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.evaluation import scores, scores_probabilistic, scores_returned
 from bridge.evaluation.multimodal import PossibleFutures
 from bridge.evaluation.population import EnergyDistance
@@ -53,6 +54,8 @@ class MethodScores:
     energy_distance: float
     rank_counts: NDArray[np.int64] | None
     ms_per_batch: float
+
+    __repr__ = brief_repr
 
     def mean(self, score: str) -> float:
         """Mean over windows of a score per window."""

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput, NotFound
 from bridge.evaluation.conditions import Condition
 from bridge.frames import Window
@@ -56,6 +57,8 @@ class EvaluationWindow:
     family: str
     action: str
     first_future_frame: int
+
+    __repr__ = brief_repr
 
 
 def select_clips(clips: Sequence[Clip], split: str) -> list[Clip]:

@@ -13,6 +13,7 @@ from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.skeleton import Layout
 
@@ -94,6 +95,8 @@ class Pose:
 
     pose_m: NDArray[np.float32]
     visible: NDArray[np.bool_]
+
+    __repr__ = brief_repr
 
 
 def pose_of(pose_m: NDArray[np.float32], known: NDArray[np.bool_]) -> Pose:

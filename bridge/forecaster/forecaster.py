@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bridge.brief import brief_repr
 from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput
 from bridge.forecaster.captured import FixedRollouts
 from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata, load_checkpoint
@@ -27,7 +28,7 @@ from bridge.forecaster.rollout import Diagnostics, RolloutNoise, blocks_for, dra
 from bridge.forecaster.sampling import BlockNoise, BlockSampler, RefinedFlow
 from bridge.forecaster.tracing import TracedSteps, traced_guide
 from bridge.forecaster.workers import on_threads
-from bridge.frames import Frame, Window
+from bridge.frames import Frame, Window, typed_frame
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 from bridge.skeleton import Layout, get_layout, layout_ids, register_layout
 from bridge.timeline import Timeline
@@ -52,6 +53,8 @@ class WindowBatch:
     root: NDArray[np.float32]
     has_root: NDArray[np.bool_]
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True)
 class SampleBatch:
@@ -61,6 +64,8 @@ class SampleBatch:
     root: NDArray[np.float32]
     acceptance_rate: NDArray[np.float32] | None
     diagnostics: Diagnostics | None = None
+
+    __repr__ = brief_repr
 
 
 class Forecaster:
@@ -172,19 +177,20 @@ class Forecaster:
         """Resample frames of one avatar, oldest first, to the window that ends with the newest.
 
         Raises:
-            InvalidInput: if a frame is another avatar's than the first, or has another number of landmarks.
+            InvalidInput: if a frame is another avatar's than the first, or its landmarks do not fit the layout.
             FailedPrecondition: if they do not cover the context without a gap above 200 ms.
         """
         timeline = Timeline(self.layout, context_frames=self.context_frames, rate_hz=self.rate_hz)
         avatar_id: str | None = None
         for frame in frames:
+            frame = typed_frame(frame)
             avatar_id = frame.avatar_id if avatar_id is None else avatar_id
             if frame.avatar_id != avatar_id:
                 problem = f"is {frame.avatar_id!r} after frames of {avatar_id!r}"
                 raise InvalidInput(problem, field="frame.avatar_id", expected="frames of one avatar")
-            if frame.landmarks is not None and frame.landmarks.shape[0] != self.layout.joints:
-                expected = f"{self.layout.joints} landmarks of {self.layout.id}"
-                raise InvalidInput(f"{frame.landmarks.shape[0]} landmarks", field="frame.landmarks", expected=expected)
+            if frame.landmarks is not None and frame.landmarks.shape != (self.layout.joints, 4):
+                expected = f"({self.layout.joints}, 4): x, y, z, visibility of the landmarks of {self.layout.id}"
+                raise InvalidInput(f"shape {frame.landmarks.shape}", field="frame.landmarks", expected=expected)
             timeline.add(frame)
         snapshot = timeline.snapshot()
         if snapshot is None:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.forecaster.flow import standard_normal_log_prob
 from bridge.forecaster.forecaster import Forecaster, WindowBatch
@@ -36,6 +37,8 @@ class OneStepBatch:
     log_density: NDArray[np.float32]
     base_square: NDArray[np.float32]
     outside_m: NDArray[np.float32]
+
+    __repr__ = brief_repr
 
     def __getitem__(self, index: int) -> OneStep:
         """What is said of one window."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr, futures_table
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OneStep:
@@ -21,6 +23,8 @@ class OneStep:
     log_density: float
     base_square: float
     outside_m: NDArray[np.float32]
+
+    __repr__ = brief_repr
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,6 +72,11 @@ class ForecastResult:
         more = "" if self.roots_m is None else ", with roots"
         more += f", {len(self.samples_m)} samples" if len(self.samples_m) else ""
         return f"ForecastResult({futures} futures of {steps} steps, {joints} landmarks{more}: {shares})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        ids = list(range(len(self.probabilities)))
+        return futures_table(repr(self), ids, self.probabilities, self.futures_m, self.roots_m)
 
     def without_samples(self) -> ForecastResult:
         """The same without the samples, and without holding on to the memory that they are in."""

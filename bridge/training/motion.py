@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.errors import InvalidInput
 from bridge.recordings import Clip
 from bridge.skeleton import Layout
@@ -37,6 +38,8 @@ class MotionSet:
     families: tuple[str, ...]
     subjects: tuple[str, ...]
     licences: tuple[str, ...]
+
+    __repr__ = brief_repr
 
     def window_starts(self, frames: int, stride: int = 1) -> NDArray[np.int64]:
         """Rows at which ``frames`` rows of one segment begin, every ``stride`` rows of a segment."""

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr
 from bridge.frames import Frame
 from bridge.viewer.drawing import drawn_steps
 from bridge.wire.alerts import Alert
@@ -52,6 +53,8 @@ class ShownForecast:
     ahead_ms: NDArray[np.float32]
     now_m: NDArray[np.float16]
     known: NDArray[np.bool_]
+
+    __repr__ = brief_repr
 
     @classmethod
     def of(cls, forecast: Forecast, count: int = DRAWN_STEPS) -> ShownForecast:

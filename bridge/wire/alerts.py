@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.brief import brief_repr, html_table
+
 
 class AlertState(StrEnum):
     """The last that happened to an alert."""
@@ -123,6 +125,15 @@ class Alert:
     recorded_unix_us: int = 0
     cursor: int = 0
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        lasted = "still on" if self.ended_us is None else f"{(self.ended_us - self.started_us) / 1e6:.2f} s long"
+        where = ", ".join(f"{joint.name} {joint.share:.0%}" for joint in self.joints[:3])
+        return (
+            f"Alert({self.id!r}, {self.state.value}, {self.severity.value}, {self.client_name}/{self.avatar_id}, "
+            f"from {self.started_us} us, {lasted}, p {self.p_value:.2g}{': ' + where if where else ''})"
+        )
+
     @property
     def active(self) -> bool:
         """Whether it is still on."""
@@ -153,6 +164,8 @@ class AlertSnapshot:
     samples_from_us: int
     step_us: int
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
@@ -167,6 +180,24 @@ class AlertPage:
     alerts: tuple[Alert, ...]
     last_cursor: int
     forgotten_cursor: int
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        return f"AlertPage({len(self.alerts)} alert{'s' * (len(self.alerts) != 1)}, last cursor {self.last_cursor})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        head = ("alert", "state", "severity", "client/avatar", "seconds", "p-value", "landmarks")
+        rows = [
+            (
+                *(alert.id, alert.state.value, alert.severity.value, f"{alert.client_name}/{alert.avatar_id}"),
+                None if alert.ended_us is None else f"{(alert.ended_us - alert.started_us) / 1e6:.2f}",
+                f"{alert.p_value:.2g}",
+                ", ".join(joint.name for joint in alert.joints[:3]),
+            )
+            for alert in self.alerts
+        ]
+        return html_table(repr(self), head, rows)
 
 
 def alert_to_json(alert: Alert) -> dict[str, Any]:

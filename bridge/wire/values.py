@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge import limits
+from bridge.brief import brief_repr, futures_table
 from bridge.errors import BridgeError, InvalidInput, NotFound, VersionMismatch
 from bridge.interpolation import along
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
@@ -236,6 +237,20 @@ class Forecast:
     filled_share: float = 0.0
     anomaly: Verdict | None = None
 
+    def __repr__(self) -> str:
+        """What it is, in one line: its arrays would fill pages."""
+        futures, steps, joints, _ = self.futures_m.shape
+        shares = ", ".join(f"{share:.0%}" for share in self.probabilities)
+        more = ("" if self.roots_m is None else ", with roots") + (", degraded" if self.degraded else "")
+        return (
+            f"Forecast({self.avatar_id!r} from frame {self.based_on_sequence}: {futures} futures of {steps} steps, "
+            f"{joints} landmarks{more}: {shares})"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return futures_table(repr(self), self.mode_ids, self.probabilities, self.futures_m, self.roots_m)
+
     @property
     def step_timestamps_us(self) -> NDArray[np.int64]:
         """Capture-clock time of every step, (H,)."""
@@ -281,6 +296,8 @@ class ModelInfo:
     weights_id: str
     device: str
     protocol_version: int = limits.PROTOCOL_VERSION
+
+    __repr__ = brief_repr
 
 
 @dataclass(frozen=True, slots=True)
