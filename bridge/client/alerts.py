@@ -6,7 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from bridge.client.address import TransportKind, parse_address
 from bridge.client.backoff import Backoff
@@ -40,6 +41,8 @@ _PASSING = (Unavailable, DeadlineExceeded, ResourceExhausted)
 
 class AlertsClient:
     """Reads and acknowledges the alerts of a server; keeps no connection between calls. Any thread may use it.
+
+    Use it in a ``with`` statement, or call `close`.
 
     Args:
         address: ``HOST:PORT`` or ``grpc://HOST:PORT`` for gRPC, ``tcp://HOST:PORT`` or ``ipc://PATH`` for ZeroMQ.
@@ -82,6 +85,14 @@ class AlertsClient:
         self._closed = threading.Event()
         self._calls: list[grpc.Call] = []
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         """Where it leads, in one line."""
