@@ -53,7 +53,7 @@ def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object
     heads = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
-        f'<table><caption style="caption-side:top;text-align:left">{escape(caption)}</caption>'
+        f'<table><caption style="caption-side:top;text-align:left;white-space:nowrap">{escape(caption)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     )
 
@@ -94,6 +94,7 @@ def futures_table(
         columns["hips move"] = [_mean_mm(path[-1:] - path[:1]) for path in roots_m]
     if len(last_m) > 1:
         columns["from the first"] = [None, *(_mean_mm(other - last_m[0]) for other in last_m[1:])]
+    caption = f"{caption}. Distances are means over landmarks, moves go from the first step to the last."
     return html_table(caption, list(columns), list(zip(*columns.values(), strict=True)))
 
 

@@ -87,7 +87,7 @@ class ClientStats:
         latencies = {f"latency_ms p{percent}": self.latency_ms(percent) for percent in (50, 99)}
         named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "latencies_ms"}
         rows = [
-            (name, f"{value:.3g}" if isinstance(value, float) else value)
+            (name, f"{value:.2f}" if isinstance(value, float) else value)
             for name, value in {**named, **latencies}.items()
         ]
         return html_table("ClientStats", ("", ""), rows)

@@ -243,7 +243,7 @@ class Forecast:
         shares = ", ".join(f"{share:.0%}" for share in self.probabilities)
         more = ("" if self.roots_m is None else ", with roots") + (", degraded" if self.degraded else "")
         return (
-            f"Forecast({self.avatar_id!r} from frame {self.based_on_sequence}: {futures} futures of {steps} steps, "
+            f"Forecast({self.avatar_id!r} from frame {self.based_on_sequence}: {futures} future{'s' * (futures != 1)} of {steps} steps, "
             f"{joints} landmarks{more}: {shares})"
         )
 
