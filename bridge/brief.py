@@ -94,7 +94,7 @@ def futures_table(
         columns["hips move"] = [_mean_mm(path[-1:] - path[:1]) for path in roots_m]
     if len(last_m) > 1:
         columns["from the first"] = [None, *(_mean_mm(other - last_m[0]) for other in last_m[1:])]
-    caption = f"{caption}. Distances are means over landmarks, moves go from the first step to the last."
+    caption = f"{caption}. Distances are means over landmarks, moves are those over all steps."
     return html_table(caption, list(columns), list(zip(*columns.values(), strict=True)))
 
 

@@ -99,7 +99,7 @@ class Clip:
         return np.asarray((self.visibility > 0).any(axis=1), np.bool_)
 
 
-def load_clips(path: Path) -> list[Clip]:
+def load_clips(path: Path | str) -> list[Clip]:
     """Read every clip of one npz file, or of all npz files of a folder (sorted by name).
 
     Raises:
@@ -134,7 +134,7 @@ def clip_frames(clip: Clip, avatar_id: str, *, start_us: int = 1, first_sequence
 
 
 def save_recording(
-    path: Path,
+    path: Path | str,
     *,
     pose_m: NDArray[np.floating[Any]],
     visibility: NDArray[np.floating[Any]],

@@ -321,12 +321,13 @@ class Calibration:
             ) from None
 
     @classmethod
-    def load(cls, path: Path) -> Calibration:
+    def load(cls, path: Path | str) -> Calibration:
         """Read one.
 
         Raises:
             CheckpointError: if it is missing, damaged, no calibration, or of another format.
         """
+        path = Path(path)
         if not path.is_file():
             raise CheckpointError(
                 f"no such file: {path}", field="calibration", expected="what `pose-bridge calibrate` writes"

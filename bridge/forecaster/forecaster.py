@@ -107,7 +107,7 @@ class Forecaster:
     @classmethod
     def load(
         cls,
-        path: Path | None = None,
+        path: Path | str | None = None,
         *,
         device: str = "auto",
         threads: int | None = None,
@@ -134,7 +134,7 @@ class Forecaster:
             torch.set_num_threads(threads)
         if chosen.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allow_tf32
-        model, metadata, weights_id = load_checkpoint(path or BUNDLED_WEIGHTS)
+        model, metadata, weights_id = load_checkpoint(Path(path or BUNDLED_WEIGHTS))
         if metadata.architecture.joints != metadata.layout.joints:
             raise CheckpointError("sizes do not fit the layout", field="weights")
         _make_layout_known(metadata.layout)
@@ -229,6 +229,9 @@ class Forecaster:
         """
         from bridge.forecaster.jobs import ForecastJob, run_jobs  # stands above this module
 
+        if not isinstance(window, Window):
+            expected = "a Window: Forecaster.window(frames) makes one"
+            raise InvalidInput(f"is a {type(window).__name__}", field="window", expected=expected)
         steps = math.ceil(horizon_ms * self.rate_hz / 1000.0 - 1e-9)
         (result,) = run_jobs(self, [ForecastJob(window, steps, samples, futures, seed)])
         return result if keep_samples else result.without_samples()

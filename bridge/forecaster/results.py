@@ -71,7 +71,8 @@ class ForecastResult:
         shares = ", ".join(f"{share:.0%}" for share in self.probabilities)
         more = "" if self.roots_m is None else ", with roots"
         more += f", {len(self.samples_m)} samples" if len(self.samples_m) else ""
-        return f"ForecastResult({futures} future{'s' * (futures != 1)} of {steps} steps, {joints} landmarks{more}: {shares})"
+        plural = "" if futures == 1 else "s"
+        return f"ForecastResult({futures} future{plural} of {steps} steps, {joints} landmarks{more}: {shares})"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -243,8 +243,8 @@ class Forecast:
         shares = ", ".join(f"{share:.0%}" for share in self.probabilities)
         more = ("" if self.roots_m is None else ", with roots") + (", degraded" if self.degraded else "")
         return (
-            f"Forecast({self.avatar_id!r} from frame {self.based_on_sequence}: {futures} future{'s' * (futures != 1)} of {steps} steps, "
-            f"{joints} landmarks{more}: {shares})"
+            f"Forecast({self.avatar_id!r} from frame {self.based_on_sequence}: {futures} future{'s' * (futures != 1)} "
+            f"of {steps} steps, {joints} landmarks{more}: {shares})"
         )
 
     def _repr_html_(self) -> str:

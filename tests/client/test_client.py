@@ -168,3 +168,15 @@ def test_wrong_settings_of_an_avatar_are_typed_at_once(address: str) -> None:
     with connect(address, config=CONFIG) as client, pytest.raises(InvalidInput) as caught:
         client.configure(AvatarConfig("a", samples=0))
     assert caught.value.field == "avatar_config.samples"
+
+
+def test_a_frame_of_wrong_types_is_refused_before_it_is_sent(address: str) -> None:
+    with connect(address, config=CONFIG) as client:
+        right = frame(0)
+        assert right.landmarks is not None
+        wrong = dataclasses.replace(right, landmarks=right.landmarks.tolist())
+        for call in (lambda: client.send(wrong), lambda: client.forecast([wrong])):
+            with pytest.raises(InvalidInput, match=r"frame.landmarks: is a list; expected a numpy array"):
+                call()
+        assert client.send(dataclasses.replace(right, landmarks=right.landmarks.astype(np.float64)))
+        assert client.stats().frame_faults == 0

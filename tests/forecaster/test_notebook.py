@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +62,39 @@ def test_too_few_frames_make_no_window() -> None:
 def test_frames_of_another_body_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"frame.landmarks: shape \(9, 4\)"):
         FORECASTER.window(frames(20, joints=9))
+
+
+def test_frames_of_two_avatars_and_of_wrong_types_are_refused() -> None:
+    mixed = [*frames(20), replace(frames(1)[0], avatar_id="you", timestamp_us=900_000)]
+    with pytest.raises(InvalidInput, match=r"frame.avatar_id: is 'you' after frames of 'me'"):
+        FORECASTER.window(mixed)
+    for wrong, said in (
+        ({"landmarks": [[0.0] * 4] * 7}, "frame.landmarks: is a list; expected a numpy array of float32"),
+        ({"landmarks": np.array([["a"] * 4] * 7)}, "frame.landmarks: is an array of <U1"),
+        ({"timestamp_us": 1.5}, "frame.timestamp_us: is 1.5; expected a whole number"),
+        ({"sequence": True}, "frame.sequence: is True"),
+        ({"root_m": (0, 0, 0)}, "frame.root_m: is a tuple"),
+    ):
+        changed: dict[str, Any] = wrong
+        with pytest.raises(InvalidInput, match=said):
+            FORECASTER.window([replace(frames(1)[0], **changed)])
+    with pytest.raises(InvalidInput, match=r"frame: is a dict; expected a bridge.frames.Frame"):
+        FORECASTER.window([{}])  # type: ignore[list-item]
+
+
+def test_frames_in_place_of_a_window_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"window: is a list; expected a Window: Forecaster.window\(frames\)"):
+        FORECASTER.forecast(frames(40))  # type: ignore[arg-type]
+
+
+def test_a_result_says_whose_it_is_and_from_when() -> None:
+    window = FORECASTER.window(frames(40))
+    assert window.avatar_id == "me" and window.rate_hz == pytest.approx(FORECASTER.rate_hz)
+    result = FORECASTER.forecast(window, samples=4, futures=2)
+    assert (result.avatar_id, result.based_on_sequence, result.based_on_timestamp_us, result.step_us) == (
+        *("me", 39, window.timestamp_us),
+        round(1e6 / FORECASTER.rate_hz),
+    )
 
 
 def test_a_forecaster_says_what_it_is() -> None:
