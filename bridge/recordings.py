@@ -3,13 +3,12 @@
 Both are npz files. A recording has ``world`` (T, J, 3 to 5: x, y, z in metres, then visibility, presence; NaN where
 undetected), ``timestamp_us`` or ``timestamp_ms``, and optionally ``fps``, ``layout``, ``root`` (T, 3 metres),
 ``detected``, ``subject``, ``action``, ``source``, ``licence``. A motion file has ``pose`` (N, J, 3 integers times
-``scale`` = metres), ``root`` (N, 3), ``starts`` (clips + 1), ``clip_ids``, ``fps`` and ``scale``; an ``index.csv``
-beside it names the subject, split, action and licence of each clip. Nothing is ever unpickled.
+``scale`` = metres), ``root`` (N, 3), ``starts`` (clips + 1), ``clip_ids``, ``fps`` and ``scale``. An ``index.csv``
+(see `bridge.motion_files`) names the subject, split, action and licence of clips. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import zipfile
@@ -22,17 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import InvalidInput, NotFound
+from bridge.errors import InvalidInput
 from bridge.frames import Frame
 from bridge.limits import MAX_COORDINATE_M
+from bridge.motion_files import MotionFile, find_motion_files, refused
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
 
-INDEX_NAME = "index.csv"
 BUNDLED_RECORDING = Path(__file__).parent / "cli" / "data" / "sports2d_demo.npz"
 """A real MediaPipe recording to try things with; where it comes from is written beside it."""
 _FAMILIES = ("cmu", "deepmimic", "react", "studiogalt", "uiprmd")
 _OWN_FAMILY = "recording"
-_INDEX_COLUMNS = {"clip", "subject", "split", "action", "licence"}
 _READ_ERRORS = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 _FLAT_VERTICAL_M = 1e-4
 # Converted sources whose `root` is, in part, the offset of the hips' middle from the skeleton's root and no position.
@@ -100,23 +98,13 @@ class Clip:
 
 
 def load_clips(path: Path | str) -> list[Clip]:
-    """Read every clip of one npz file, or of all npz files of a folder (sorted by name).
+    """Read every clip of one npz file, or of all npz files of a folder and its sub-folders (sorted by path).
 
     Raises:
         NotFound: if there is no such file, or no npz file in the folder, or a file names an unknown layout.
         InvalidInput: if a file is damaged, lacks a key or holds values that cannot be used.
     """
-    path = Path(path)
-    if path.is_dir():
-        files = sorted(path.glob("*.npz"))
-        if not files:
-            raise NotFound(f"no npz file in {path}", field="data", expected="a folder with motion files or recordings")
-    elif path.is_file():
-        files = [path]
-    else:
-        raise NotFound(f"no such file or folder: {path}", field="data", expected="an npz file or a folder of them")
-    index = _read_index(files[0].parent / INDEX_NAME)
-    return [clip for file in files for clip in _load_file(file, index)]
+    return [clip for file in find_motion_files(path) for clip in read_npz(file)]
 
 
 def clip_frames(clip: Clip, avatar_id: str, *, start_us: int = 1, first_sequence: int = 0) -> Iterator[Frame]:
@@ -165,14 +153,21 @@ def save_recording(
     }
     if root_m is not None:
         arrays["root"] = np.asarray(root_m, np.float32)
-    _recording_clip(path, arrays)
+    _recording_clip(MotionFile(path, path.stem, path.stem, {}), arrays)
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     os.replace(partial, path)
 
 
-def _load_file(path: Path, index: Mapping[str, Mapping[str, str]]) -> Iterator[Clip]:
+def read_npz(file: MotionFile) -> Iterator[Clip]:
+    """Yield the clips of one npz file.
+
+    Raises:
+        NotFound: if it names an unknown layout.
+        InvalidInput: if it is damaged, lacks a key or holds values that cannot be used.
+    """
+    path = file.path
     try:
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
@@ -184,18 +179,19 @@ def _load_file(path: Path, index: Mapping[str, Mapping[str, str]]) -> Iterator[C
             f"{path} cannot be read: {error}", field="data", expected="an undamaged npz file without pickled objects"
         ) from error
     if "world" in arrays:
-        yield _recording_clip(path, arrays)
+        yield _recording_clip(file, arrays)
     elif "pose" in arrays:
-        yield from _motion_clips(path, arrays, index)
+        yield from _motion_clips(file, arrays)
     else:
-        raise _refused(path, f"has neither 'world' nor 'pose', but {sorted(arrays)}", "a recording or a motion file")
+        raise refused(path, f"has neither 'world' nor 'pose', but {sorted(arrays)}", "a recording or a motion file")
 
 
-def _recording_clip(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Clip:
+def _recording_clip(file: MotionFile, arrays: Mapping[str, NDArray[Any]]) -> Clip:
+    path, entry = file.path, file.entry(file.name)
     world = _numbers(path, arrays, "world", ndim=3)
     frames, joints, columns = world.shape
     if columns < 3 or frames == 0:
-        raise _refused(path, f"'world' has shape {world.shape}", "(T, J, 3 or more) with T at least 1")
+        raise refused(path, f"'world' has shape {world.shape}", "(T, J, 3 or more) with T at least 1")
     if "timestamp_us" in arrays:
         timestamp_us = _numbers(path, arrays, "timestamp_us", ndim=1).astype(np.int64)
     else:
@@ -205,20 +201,20 @@ def _recording_clip(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Clip:
     if "detected" in arrays:
         pose_m[~_numbers(path, arrays, "detected", ndim=1, length=frames).astype(bool)] = np.nan
     if len(timestamp_us) != frames:
-        raise _refused(path, f"{len(timestamp_us)} timestamps for {frames} frames", "one for each frame")
+        raise refused(path, f"{len(timestamp_us)} timestamps for {frames} frames", "one for each frame")
     span_us = int(timestamp_us[-1] - timestamp_us[0])
     fps = _scalar(path, arrays, "fps", default=(frames - 1) * 1e6 / span_us if span_us > 0 else 30.0)
-    subject = _text(arrays, "subject", path.stem)
+    subject = entry.get("subject") or _text(arrays, "subject", file.subject)
     root_m = _numbers(path, arrays, "root", ndim=2, length=frames).astype(np.float32) if "root" in arrays else None
-    return _checked_clip(
+    return checked_clip(
         path,
         Clip(
-            clip_id=path.stem,
+            clip_id=file.name,
             subject=subject,
-            action=_text(arrays, "action", ""),
-            split=None,
-            family=_family(subject),
-            licence=_text(arrays, "licence", ""),
+            action=entry.get("action") or _text(arrays, "action", ""),
+            split=entry.get("split") or None,
+            family=family_of(subject),
+            licence=entry.get("licence") or _text(arrays, "licence", ""),
             layout_id=_layout_id(path, arrays, joints),
             fps=fps,
             pose_m=pose_m,
@@ -230,34 +226,33 @@ def _recording_clip(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Clip:
     )
 
 
-def _motion_clips(
-    path: Path, arrays: Mapping[str, NDArray[Any]], index: Mapping[str, Mapping[str, str]]
-) -> Iterator[Clip]:
+def _motion_clips(file: MotionFile, arrays: Mapping[str, NDArray[Any]]) -> Iterator[Clip]:
+    path = file.path
     pose = _numbers(path, arrays, "pose", ndim=3)
     rows, joints, columns = pose.shape
     if columns != 3:
-        raise _refused(path, f"'pose' has shape {pose.shape}", "(N, J, 3)")
+        raise refused(path, f"'pose' has shape {pose.shape}", "(N, J, 3)")
     scale = _scalar(path, arrays, "scale", default=1.0)
     fps = _scalar(path, arrays, "fps")
     root = _numbers(path, arrays, "root", ndim=2, length=rows).astype(np.float32) if "root" in arrays else None
     starts = _numbers(path, arrays, "starts", ndim=1).astype(np.int64)
     clip_ids = [str(name) for name in np.atleast_1d(_array(path, arrays, "clip_ids"))]
     if len(starts) != len(clip_ids) + 1 or starts[0] != 0 or starts[-1] != rows or (np.diff(starts) <= 0).any():
-        raise _refused(path, f"'starts' does not cut {rows} rows into {len(clip_ids)} clips", "0 rising to all rows")
+        raise refused(path, f"'starts' does not cut {rows} rows into {len(clip_ids)} clips", "0 rising to all rows")
     layout_id = _layout_id(path, arrays, joints)
     for clip_id, start, stop in zip(clip_ids, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        entry = index.get(clip_id, {})
-        subject = entry.get("subject") or path.stem
+        entry = file.entry(clip_id)
+        subject = entry.get("subject") or file.subject
         pose_m = pose[start:stop].astype(np.float32)
         pose_m *= np.float32(scale)
-        yield _checked_clip(
+        yield checked_clip(
             path,
             Clip(
                 clip_id=clip_id,
                 subject=subject,
                 action=entry.get("action", ""),
                 split=entry.get("split") or None,
-                family=_family(subject),
+                family=family_of(subject),
                 licence=entry.get("licence", ""),
                 layout_id=layout_id,
                 fps=fps,
@@ -270,46 +265,37 @@ def _motion_clips(
         )
 
 
-def _checked_clip(path: Path, clip: Clip) -> Clip:
-    """The clip with NaN and visibility made to agree and the root judged; raises where the numbers cannot be used."""
+def checked_clip(path: Path, clip: Clip) -> Clip:
+    """The clip of a file with NaN and visibility made to agree (in place) and the root judged.
+
+    Raises:
+        InvalidInput: if the numbers cannot be used.
+    """
     if (np.diff(clip.timestamp_us) <= 0).any():
         row = int(np.argmax(np.diff(clip.timestamp_us) <= 0)) + 1
-        raise _refused(path, f"{clip.clip_id}: timestamp of frame {row} does not increase", "strictly increasing times")
+        raise refused(path, f"{clip.clip_id}: timestamp of frame {row} does not increase", "strictly increasing times")
     if not 0 < clip.fps < 10_000:
-        raise _refused(path, f"'fps' is {clip.fps}", "a frame rate in Hz")
+        raise refused(path, f"'fps' is {clip.fps}", "a frame rate in Hz")
     lost = ~np.isfinite(clip.pose_m).all(axis=-1) | ~(clip.visibility > 0)
     if lost.any():
         clip.pose_m[lost] = np.nan
         clip.visibility[lost] = 0.0
     if np.nanmax(np.abs(clip.pose_m), initial=0.0) > MAX_COORDINATE_M:
-        raise _refused(path, f"{clip.clip_id}: a landmark lies beyond {MAX_COORDINATE_M:g} m", "positions in metres")
+        raise refused(path, f"{clip.clip_id}: a landmark lies beyond {MAX_COORDINATE_M:g} m", "positions in metres")
     np.minimum(clip.visibility, 1.0, out=clip.visibility)
     root_m = clip.root_m
     if root_m is None or clip.subject in _SUBJECTS_WITHOUT_ROOT or not np.nan_to_num(root_m).any():
         root_m = None
     elif root_m.shape[1] != 3 or not np.isfinite(root_m[clip.detected]).all():
-        raise _refused(path, f"{clip.clip_id}: 'root' is not finite in every detected frame", "(T, 3) metres")
+        raise refused(path, f"{clip.clip_id}: 'root' is not finite in every detected frame", "(T, 3) metres")
     has_vertical = False
     if root_m is not None and clip.family not in _FAMILIES_WITHOUT_VERTICAL:
         has_vertical = bool(np.nanmax(root_m[:, 1]) - np.nanmin(root_m[:, 1]) > _FLAT_VERTICAL_M)
     return replace(clip, root_m=root_m, root_has_vertical=has_vertical)
 
 
-def _read_index(path: Path) -> dict[str, dict[str, str]]:
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = _INDEX_COLUMNS - set(reader.fieldnames or ())
-            if missing:
-                raise _refused(path, f"lacks the columns {sorted(missing)}", "a header line that names them")
-            return {row["clip"]: row for row in reader}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _refused(path, f"cannot be read: {error}", "comma-separated UTF-8 text") from error
-
-
-def _family(subject: str) -> str:
+def family_of(subject: str) -> str:
+    """Source that a subject belongs to, by its name; ``recording`` if it is none of the known ones."""
     match = re.match(r"[a-z]+", subject)
     prefix = match.group() if match else ""
     return next((family for family in _FAMILIES if prefix.startswith(family)), _OWN_FAMILY)
@@ -319,15 +305,15 @@ def _layout_id(path: Path, arrays: Mapping[str, NDArray[Any]], joints: int) -> s
     default = MEDIAPIPE_POSE_33.id if joints == MEDIAPIPE_POSE_33.joints else ""
     layout_id = _text(arrays, "layout", default)
     if not layout_id:
-        raise _refused(path, f"has {joints} landmarks and no 'layout'", "the id of the layout under the key 'layout'")
+        raise refused(path, f"has {joints} landmarks and no 'layout'", "the id of the layout under the key 'layout'")
     if get_layout(layout_id).joints != joints:
-        raise _refused(path, f"has {joints} landmarks", f"{get_layout(layout_id).joints}, as in {layout_id}")
+        raise refused(path, f"has {joints} landmarks", f"{get_layout(layout_id).joints}, as in {layout_id}")
     return layout_id
 
 
 def _array(path: Path, arrays: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
     if key not in arrays:
-        raise _refused(path, f"lacks the key '{key}'", f"an array '{key}'")
+        raise refused(path, f"lacks the key '{key}'", f"an array '{key}'")
     return arrays[key]
 
 
@@ -337,7 +323,7 @@ def _numbers(
     array = _array(path, arrays, key)
     if array.dtype.kind not in "fiub" or array.ndim != ndim or (length is not None and len(array) != length):
         rows = "" if length is None else f" and {length} rows"
-        raise _refused(path, f"'{key}' is {array.dtype} of shape {array.shape}", f"numbers with {ndim} axes{rows}")
+        raise refused(path, f"'{key}' is {array.dtype} of shape {array.shape}", f"numbers with {ndim} axes{rows}")
     return array
 
 
@@ -346,13 +332,9 @@ def _scalar(path: Path, arrays: Mapping[str, NDArray[Any]], key: str, *, default
         return default
     array = _array(path, arrays, key)
     if array.dtype.kind not in "fiu" or array.size != 1 or not np.isfinite(array).all() or array.item() <= 0:
-        raise _refused(path, f"'{key}' is {array!r}", "one number above 0")
+        raise refused(path, f"'{key}' is {array!r}", "one number above 0")
     return float(array.item())
 
 
 def _text(arrays: Mapping[str, NDArray[Any]], key: str, default: str) -> str:
     return str(arrays[key].item()) if key in arrays and arrays[key].size == 1 else default
-
-
-def _refused(path: Path, problem: str, expected: str) -> InvalidInput:
-    return InvalidInput(f"{path} {problem}", field="data", expected=expected)
