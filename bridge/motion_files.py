@@ -42,7 +42,7 @@ class MotionFile:
         return self.index.get(clip_id) or self.index.get(clip_id.rsplit("/", 1)[-1]) or {}
 
 
-def find_motion_files(path: Path, suffixes: Iterable[str] = (".npz",)) -> list[MotionFile]:
+def find_motion_files(path: Path | str, suffixes: Iterable[str] = (".npz",)) -> list[MotionFile]:
     """A file itself, or all files of a folder and its sub-folders with one of the suffixes, sorted by path.
 
     Folders whose names begin with a dot are left alone.

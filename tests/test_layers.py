@@ -16,6 +16,7 @@ from tests.support import REPOSITORY
 GROUND = [path.stem for path in (REPOSITORY / "bridge").glob("*.py")]
 ROW_OF = dict.fromkeys(GROUND, 1) | {
     "wire": 1,
+    "bvh": 1,
     "forecaster": 2,
     "engine": 3,
     "anomaly": 3,
@@ -128,6 +129,7 @@ def test_imports_go_downwards_only() -> None:
         ("bridge.wire.values", ("torch", "grpc", "google.protobuf", "matplotlib")),
         ("bridge.wire.codec", ("torch", "grpc", "matplotlib")),
         ("bridge.recordings", ("torch", "grpc", "matplotlib", "mediapipe")),
+        ("bridge.bvh", ("torch", "grpc", "matplotlib", "bvhio")),
         ("bridge.forecaster.results", ("torch", "grpc", "matplotlib")),
         ("bridge.forecaster.selection", ("torch", "grpc", "matplotlib")),
         ("bridge.engine", ("torch", "grpc", "matplotlib")),
@@ -139,7 +141,7 @@ def test_imports_go_downwards_only() -> None:
         ("bridge.figures", ("torch", "grpc", "matplotlib")),
         ("bridge.figures.forecasts", ("torch", "grpc", "matplotlib.pyplot")),
         ("bridge.figures.scored", ("torch", "grpc", "matplotlib.pyplot")),
-        ("bridge.cli.app", ("torch", "grpc", "matplotlib", "mediapipe", "cv2", "viser")),
+        ("bridge.cli.app", ("torch", "grpc", "matplotlib", "mediapipe", "cv2", "viser", "bvhio")),
     ],
 )
 def test_importing_a_part_loads_no_heavy_library_it_does_not_need(module: str, absent: tuple[str, ...]) -> None:

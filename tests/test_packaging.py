@@ -41,6 +41,7 @@ def test_nothing_but_the_package_its_metadata_and_its_command_is_installed(insta
         "bridge/py.typed",
         "bridge/forecaster/weights/*.safetensors",
         "bridge/cli/data/*.npz",
+        "bridge/bvh/joint_maps/motionbuilder.toml",
         "bridge/wire/generated/posebridge/v1/forecast_pb2.py",
         "bridge/wire/generated/posebridge/v1/forecast_pb2.pyi",
         "bridge/wire/generated/posebridge/v1/forecast_pb2_grpc.py",

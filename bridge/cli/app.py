@@ -16,6 +16,7 @@ from bridge.cli.bench import bench
 from bridge.cli.calibrate import calibrate
 from bridge.cli.capture import capture
 from bridge.cli.config import config
+from bridge.cli.convert import convert
 from bridge.cli.demo import demo
 from bridge.cli.doctor import doctor
 from bridge.cli.evaluate import evaluate
@@ -37,7 +38,22 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # "rich" takes [default: ...] for a style and leaves it out
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, replay, capture, view, info, doctor, train, evaluate, score, plot, calibrate, watch):
+for command in (
+    serve,
+    demo,
+    replay,
+    capture,
+    view,
+    info,
+    doctor,
+    convert,
+    train,
+    evaluate,
+    score,
+    plot,
+    calibrate,
+    watch,
+):
     app.command()(command)
 app.add_typer(alerts)
 app.add_typer(bench)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile, read_motion
 from bridge.limits import MAX_SAMPLES, MAX_SILENCE_MS, MIN_SAMPLES, MIN_SILENCE_MS
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _LOG_COLUMNS = 140
 
 
 def bench_saver(
-    data: Annotated[Path | None, typer.Option(help="Motion file, or a folder of them.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Motion file, recording, BVH file, or a folder of them.")] = None,
+    joint_map: JointMapFile = None,
     split: Annotated[
         str, typer.Option(help="Split named in the data's index.csv; everything is used where there is none.")
     ] = "validation",
@@ -70,7 +71,7 @@ def bench_saver(
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     forecaster = Forecaster.load(weights, device=device, threads=threads)
-    clips = _clips(data, split, recording)
+    clips = _clips(data, split, recording, joint_map, console)
     if quick:
         clips = even_subset(clips, QUICK_CLIPS)
     clips = [shortened(clip, min(seconds, QUICK_SECONDS) if quick else seconds) for clip in clips]
@@ -116,11 +117,12 @@ def _of(clips: list[Clip]) -> str:
     return clips[0].clip_id if len(clips) == 1 else f"{len(clips)} clips"
 
 
-def _clips(data: Path | None, split: str, recordings: list[Path] | None) -> list[Clip]:
+def _clips(
+    data: Path | None, split: str, recordings: list[Path] | None, joint_map: Path | None, console: Console
+) -> list[Clip]:
     from bridge.evaluation.windows import select_clips
-    from bridge.recordings import load_clips
 
-    chosen = [] if data is None else select_clips(load_clips(data), split)
+    chosen = [] if data is None else select_clips(read_motion(data, joint_map, console), split)
     for path in recordings or ([BUNDLED_RECORDING] if data is None else []):
-        chosen += load_clips(path)
+        chosen += read_motion(path, joint_map, console)
     return chosen

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bridge.cli.clips import JointMapFile, read_motion
 from bridge.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ _RATES = (60.0, 12.0, 1.0, 0.1)
 
 def calibrate(
     recordings: Annotated[
-        list[Path], typer.Argument(help="Recordings, motion files, or folders of them: normal motion only.")
+        list[Path], typer.Argument(help="Recordings, motion files, BVH files, or folders of them: normal motion only.")
     ],
     out: Annotated[Path, typer.Option(help="File to write, for `serve --calibration`.")],
+    joint_map: JointMapFile = None,
     split: Annotated[
         str, typer.Option(help="Split named in a folder's index.csv; everything is used where there is none.")
     ] = "calibration",
@@ -49,7 +51,7 @@ def calibrate(
     if out.is_dir():
         raise InvalidInput(f"{out} is a folder", field="out", expected="a file to write")
     console = Console(stderr=True, highlight=False)
-    given = _clips(recordings, split)
+    given = _clips(recordings, split, joint_map, console)
     clips = _without_copies(given)
     if len(clips) < len(given):
         console.print(f"{len(given) - len(clips)} of {len(given)} tracks are copies of others and count once.")
@@ -71,11 +73,10 @@ def calibrate(
         print(json.dumps(document, allow_nan=False))
 
 
-def _clips(paths: Sequence[Path], split: str) -> list[Clip]:
+def _clips(paths: Sequence[Path], split: str, joint_map: Path | None, console: Console) -> list[Clip]:
     from bridge.evaluation.windows import select_clips
-    from bridge.recordings import load_clips
 
-    clips = [clip for path in paths for clip in select_clips(load_clips(path), split)]
+    clips = [clip for path in paths for clip in select_clips(read_motion(path, joint_map, console), split)]
     layouts = sorted({clip.layout_id for clip in clips})
     if len(layouts) > 1:
         raise InvalidInput(f"have the layouts {layouts}", field="recordings", expected="one layout")

@@ -1,27 +1,112 @@
-"""The clip that a command works on."""
+"""The motion that a command works on: recordings, motion files and BVH files, and the clip of them that is meant."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.errors import NotFound
-from bridge.recordings import BUNDLED_RECORDING, Clip, load_clips
+from bridge.recordings import BUNDLED_RECORDING, Clip
 
-__all__ = ["BUNDLED_RECORDING", "choose_clip"]
+if TYPE_CHECKING:
+    from bridge.bvh import BvhReport
+
+__all__ = ["BUNDLED_RECORDING", "JointMapFile", "choose_clip", "read_motion"]
+_QUIET_S = 1.0
+
+JointMapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--joint-map",
+        metavar="MAP.toml",
+        help="For BVH files: which joints are which landmarks. [default: the built-in map that fits]",
+    ),
+]
 
 
-def choose_clip(path: Path, clip_id: str | None) -> Clip:
+def read_motion(path: Path, joint_map: Path | None = None, console: Console | None = None) -> list[Clip]:
+    """Return every clip of a file, or of a folder and its sub-folders; what BVH files were taken for is told.
+
+    Raises:
+        NotFound: if there is no such file, or none in the folder.
+        InvalidInput: if a file or the joint map cannot be used.
+        FailedPrecondition: if there is a BVH file and the library that reads it is not installed.
+    """
+    with _reading(path, joint_map, console) as clips:
+        return list(clips)
+
+
+def choose_clip(path: Path, clip_id: str | None, joint_map: Path | None = None, console: Console | None = None) -> Clip:
     """Return the clip with this id from a recording, a motion file or a folder; the first one if no id is given.
 
     Raises:
         NotFound: if there is no such file or no such clip.
-        InvalidInput: if the file cannot be read.
+        InvalidInput: if the file or the joint map cannot be used.
+        FailedPrecondition: if there is a BVH file and the library that reads it is not installed.
     """
-    clips = load_clips(path)
-    if clip_id is None:
-        return clips[0]
-    for clip in clips:
-        if clip.clip_id == clip_id:
-            return clip
-    some = ", ".join(clip.clip_id for clip in clips[:8]) + (", ..." if len(clips) > 8 else "")
+    seen: list[str] = []
+    with _reading(path, joint_map, console) as clips:
+        for clip in clips:
+            if clip_id is None or clip.clip_id == clip_id:
+                return clip
+            seen.append(clip.clip_id)
+    some = ", ".join(seen[:8]) + (", ..." if len(seen) > 8 else "")
     raise NotFound(f"{path} has no clip {clip_id!r}", field="clip", expected=f"one of: {some}")
+
+
+@contextmanager
+def _reading(path: Path, joint_map: Path | None, console: Console | None) -> Iterator[Iterator[Clip]]:
+    """The clips of a path, as they are read: with a bar on a terminal if it takes long, and a word at the end."""
+    from bridge.bvh import JointMap, bvh_bytes, iter_motion
+
+    console = console or Console(stderr=True, highlight=False)
+    chosen = None if joint_map is None else JointMap.load(joint_map)
+    reports: list[BvhReport] = []
+    columns = (TextColumn("reading BVH files"), BarColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("", total=bvh_bytes(path))
+    began_s = time.monotonic()
+
+    def advance(count: int) -> None:
+        bar.update(task, advance=count)
+        if console.is_terminal and not bar.live.is_started and time.monotonic() - began_s > _QUIET_S:
+            bar.start()
+
+    try:
+        yield iter_motion(path, chosen, on_report=reports.append, on_bytes=advance)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+    for line in bvh_summary(reports):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def bvh_summary(reports: Sequence[BvhReport]) -> list[str]:
+    """What BVH files were taken for, one line for files that are alike and one for each warning."""
+    alike: dict[tuple[str, str, str, str], list[BvhReport]] = {}
+    warned: dict[str, list[str]] = {}
+    for report in reports:
+        alike.setdefault((report.joint_map, report.unit, report.up, report.forward), []).append(report)
+        for warning in report.warnings:
+            warned.setdefault(warning, []).append(report.clip_id)
+    lines = []
+    for (joint_map, unit, up, forward), group in alike.items():
+        heights_m = sorted(report.height_m for report in group)
+        low, high = f"{heights_m[0]:.2f}", f"{heights_m[-1]:.2f}"
+        derived = len(group[0].derived)
+        lines.append(
+            f"{len(group)} BVH file{'s' * (len(group) > 1)} by joint map {joint_map}: unit {unit}, up {up}, forward"
+            f" {forward}, height about {low if low == high else f'{low} to {high}'} m,"
+            f" {derived} of 33 landmarks from templates"
+        )
+    for warning, clips in warned.items():
+        others = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
+        lines.append(f"{clips[0]}{others}: {warning}")
+    return lines

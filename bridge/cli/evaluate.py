@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile, read_motion
 from bridge.errors import InvalidInput
 from bridge.limits import MAX_HORIZON_MS, MAX_SAMPLES
 
@@ -32,7 +32,8 @@ _UNDER_CONDITIONS = ("last_pose", "gru_nf", "gru_snf")
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Motion file, recording, or a folder of them.")],
+    data: Annotated[Path, typer.Option(help="Recording, motion file, BVH file, or a folder of them.")],
+    joint_map: JointMapFile = None,
     split: Annotated[
         str, typer.Option(help="Split named in the folder's index.csv; everything is used where there is none.")
     ] = "validation",
@@ -95,6 +96,7 @@ def evaluate(
         evaluate_anomaly(
             console,
             data,
+            joint_map,
             split=split,
             labels=labels,
             calibration=calibration,
@@ -124,7 +126,6 @@ def evaluate(
     )
     from bridge.evaluation.samplers import UNTUNED_CONTROLS
     from bridge.forecaster import Forecaster, Refinement
-    from bridge.recordings import load_clips
 
     began = time.monotonic()
     if figure is not None:
@@ -133,7 +134,7 @@ def evaluate(
         check_figure_path(figure)
     forecaster = Forecaster.load(weights, device=device, threads=threads)
     chosen = Refinement.parse(refinement) if refinement is not None else forecaster.refinement
-    everything = load_clips(data)
+    everything = read_motion(data, joint_map, console)
     clips = select_clips(everything, split)
     horizon_frames = max(1, round(horizon_ms * forecaster.rate_hz / 1000))
     windows = cut_windows(
@@ -168,7 +169,7 @@ def evaluate(
     under = [method for method in compared if method.name in _UNDER_CONDITIONS]
     worse = None
     if robustness and under:
-        real = load_clips(recordings or BUNDLED_RECORDING)
+        real = read_motion(recordings or BUNDLED_RECORDING, joint_map, console)
         worse = _under_conditions(console, clips, under, forecaster, horizon_frames, quick, limit, seed, real)
     elapsed_s = time.monotonic() - began
     for table in (*to_tables(result), *([] if worse is None else [robustness_table(worse)])):

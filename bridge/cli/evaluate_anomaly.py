@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bridge.cli.clips import read_motion
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,6 +28,7 @@ _FITTING_SPLIT = "calibration"
 def evaluate_anomaly(
     console: Console,
     data: Path,
+    joint_map: Path | None,
     *,
     split: str,
     labels: Path | None,
@@ -55,12 +58,11 @@ def evaluate_anomaly(
     )
     from bridge.evaluation.figure import check_figure_path
     from bridge.forecaster import Forecaster
-    from bridge.recordings import load_clips
 
     if figure is not None:
         check_figure_path(figure)
     began = time.monotonic()
-    everything = load_clips(data)
+    everything = read_motion(data, joint_map, console)
     clips = select_clips(everything, split)
     known = None if labels is None else load_labels(labels, clips)
     forecaster = Forecaster.load(weights, device=device, threads=threads)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.clips import JointMapFile
 from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SEED
 
 
@@ -28,7 +29,7 @@ class ThemeName(StrEnum):
 
 
 def plot(
-    recording: Annotated[Path, typer.Argument(help="Recording or motion file (.npz).")],
+    recording: Annotated[Path, typer.Argument(help="Recording, motion file (.npz) or BVH file.")],
     out: Annotated[
         Path | None, typer.Option(help=".png, .svg, .gif or .mp4 (needs ffmpeg). [default: RECORDING.KIND.png, here]")
     ] = None,
@@ -41,6 +42,7 @@ def plot(
     horizon_ms: Annotated[int, typer.Option(min=1, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
     theme: Annotated[ThemeName, typer.Option(help="Colour of the paper.")] = ThemeName.LIGHT,
     clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
+    joint_map: JointMapFile = None,
     weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same moment, same weights: same futures.")
@@ -65,6 +67,7 @@ def plot(
     plan = PlotPlan(
         recording=recording,
         clip_id=clip,
+        joint_map=joint_map,
         out=out,
         kind=kind,
         at_s=at,

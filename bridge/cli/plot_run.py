@@ -44,6 +44,7 @@ class PlotPlan:
 
     recording: Path
     clip_id: str | None
+    joint_map: Path | None
     out: Path | None
     kind: Kind | None
     at_s: float | None
@@ -91,7 +92,7 @@ def run_plot(plan: PlotPlan, console: Console) -> dict[str, Any]:
         from bridge.figures.film_files import require_ffmpeg
 
         require_ffmpeg()
-    clip = choose_clip(plan.recording, plan.clip_id)
+    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map, console)
     console.print("Loading the weights ...", style="dim")
     engine = LocalEngine.load(plan.weights, device=plan.device, threads=plan.threads)
     info = engine.info

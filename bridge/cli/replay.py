@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.clips import JointMapFile, choose_clip
 from bridge.cli.credentials import CurveKey, CurveServerKey, TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
 from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SAMPLES, MIN_SAMPLES
 
@@ -23,7 +24,7 @@ class Speed(StrEnum):
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="Recording or motion file (npz).")],
+    file: Annotated[Path, typer.Argument(help="Recording, motion file (npz) or BVH file.")],
     to: Annotated[
         str | None, typer.Option("--to", metavar="ADDRESS", help="HOST:PORT (gRPC) or tcp://HOST:PORT (ZeroMQ).")
     ] = None,
@@ -39,6 +40,7 @@ def replay(
     ] = None,
     speed: Annotated[Speed, typer.Option(help="1: as recorded. max: as fast as the server answers.")] = Speed.TRUE,
     clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
+    joint_map: JointMapFile = None,
     samples: Annotated[int, typer.Option(min=MIN_SAMPLES, max=MAX_SAMPLES, help="Trajectories drawn.")] = 32,
     futures: Annotated[int, typer.Option(min=1, max=MAX_FUTURES, help="Futures returned.")] = 5,
     horizon_ms: Annotated[int, typer.Option(min=1, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
@@ -73,7 +75,6 @@ def replay(
     # Loaded late: help and wrong options should not wait for the client's libraries.
     from rich.console import Console
 
-    from bridge.cli.clips import choose_clip
     from bridge.cli.replay_run import export_clip, replay_clip, require_known_export, save_forecasts
     from bridge.client import connect
     from bridge.errors import InvalidInput
@@ -90,7 +91,7 @@ def replay(
         require_known_export(export)
     console = Console(stderr=True)
     target = out or Path(f"{file.stem}.forecasts.npz")
-    chosen = choose_clip(file, clip)
+    chosen = choose_clip(file, clip, joint_map, console)
     config = SessionConfig(
         client_name="replay",
         layout_id=chosen.layout_id,

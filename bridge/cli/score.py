@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bridge.cli.clips import JointMapFile, choose_clip
 from bridge.limits import MAX_FALSE_ALARMS_PER_HOUR, MIN_FALSE_ALARMS_PER_HOUR
 
 
 def score(
-    recording: Annotated[Path, typer.Argument(help="Recording or motion file (.npz).")],
+    recording: Annotated[Path, typer.Argument(help="Recording, motion file (.npz) or BVH file.")],
     clip: Annotated[
         str | None, typer.Option(help="Which clip of a file that holds several. [default: the first]")
     ] = None,
+    joint_map: JointMapFile = None,
     false_alarms_per_hour: Annotated[
         float,
         typer.Option(
@@ -43,15 +45,15 @@ def score(
     Exit code 0 with or without alerts.
     """
     from bridge.anomaly import BUNDLED_CALIBRATION, Calibration, alerts_of, identity_of, p_values_of, replay
-    from bridge.cli.clips import choose_clip
     from bridge.cli.score_report import to_text
     from bridge.forecaster import Forecaster
 
+    console = Console(stderr=True, highlight=False)
     if figure is not None:
         from bridge.evaluation.figure import check_figure_path
 
         check_figure_path(figure)
-    chosen = choose_clip(recording, clip)
+    chosen = choose_clip(recording, clip, joint_map, console)
     forecaster = Forecaster.load(weights, device=device, threads=threads)
     normal = Calibration.load(calibration or BUNDLED_CALIBRATION)
     normal.require(identity_of(forecaster))
@@ -64,7 +66,7 @@ def score(
         avatar_id=avatar,
     )
     alerts, p_values = alerts_of(track), p_values_of(track)
-    Console(stderr=True, highlight=False).print(to_text(track, alerts, p_values, false_alarms_per_hour))
+    console.print(to_text(track, alerts, p_values, false_alarms_per_hour))
     if figure is not None:
         from bridge.figures import plot_scores
 

@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.clips import JointMapFile, read_motion
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bridge.recordings import Clip
     from bridge.skeleton import Layout
     from bridge.training.trainer import EpochReport
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder or file with motion (npz): motion files or recordings.")],
+    data: Annotated[
+        Path, typer.Option(help="Folder (with its sub-folders) or file: recordings, motion files, BVH files.")
+    ],
     out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
+    joint_map: JointMapFile = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train, validation included.")] = 60.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: torch's choice.")] = None,
@@ -44,7 +50,8 @@ def train(
     """Train weights; interrupt it and run it again to resume.
 
     Subjects are kept apart: those marked validation in an index.csv (or about 15 % of them, where there is no index)
-    choose the best weights and the refinement; nothing is trained on them. The guide, small networks that predict the
+    choose the best weights and the refinement; nothing is trained on them. Without an index a subject is a sub-folder
+    of --data, or else a file. The guide, small networks that predict the
     whole horizon at once, is trained after the rest.
 
     With --residual-baseline the weights are those of residual_mlp in `pose-bridge evaluate`, trained on the CPU in one
@@ -56,7 +63,6 @@ def train(
 
     from bridge.errors import InvalidInput
     from bridge.forecaster import pick_device
-    from bridge.recordings import load_clips
     from bridge.skeleton import get_layout
     from bridge.training import (
         ResidualOptions,
@@ -79,10 +85,11 @@ def train(
                 field="--fresh" if init is None else "--init",
                 expected="nothing to go on from: with --residual-baseline training always starts anew",
             )
-        _train_residual_baseline(data, out, chosen, minutes, seed, console, json_output)
+        clips = read_motion(data, joint_map, console)
+        _train_residual_baseline(clips, out, chosen, minutes, seed, console, json_output)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    train_clips, validation_clips = split_clips(load_clips(data))
+    train_clips, validation_clips = split_clips(read_motion(data, joint_map, console))
     train_set = build_motion_set(train_clips, chosen, 30.0)
     validation_set = build_motion_set(validation_clips, chosen, 30.0)
     options = TrainingOptions(
@@ -143,18 +150,17 @@ def train(
 
 
 def _train_residual_baseline(
-    data: Path, out: Path, layout: Layout, minutes: float, seed: int, console: Console, json_output: bool
+    clips: list[Clip], out: Path, layout: Layout, minutes: float, seed: int, console: Console, json_output: bool
 ) -> None:
     import torch
 
     from bridge.evaluation.residual_mlp import ResidualWeights
     from bridge.forecaster.residual_mlp import ResidualMlp, ResidualSizes
-    from bridge.recordings import load_clips
     from bridge.training import build_motion_set, split_clips
     from bridge.training.residual import ResidualOptions, train_residual
 
     rate_hz = 30.0
-    train_clips, validation_clips = split_clips(load_clips(data))
+    train_clips, validation_clips = split_clips(clips)
     torch.manual_seed(seed)
     network = ResidualMlp(ResidualSizes(layout.joints))
     last = train_residual(

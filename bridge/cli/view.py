@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile
 from bridge.cli.credentials import CurveKey, CurveServerKey, TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
 from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SAMPLES, MIN_SAMPLES
 from bridge.skeleton import MEDIAPIPE_POSE_33
@@ -31,7 +31,7 @@ def view(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="RECORDING", help="Recording or motion file (npz).", show_default="the bundled recording"
+            metavar="RECORDING", help="Recording, motion file (npz) or BVH file.", show_default="the bundled recording"
         ),
     ] = None,
     to: Annotated[
@@ -45,6 +45,7 @@ def view(
         typer.Option("--watch", metavar="tcp://HOST:PORT", help="Show what a server publishes there (its zmq_watch)."),
     ] = None,
     clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
+    joint_map: JointMapFile = None,
     avatars: Annotated[int, typer.Option(min=1, max=64, help="Avatars: the recording, phase-shifted.")] = 1,
     speed: Annotated[PlaySpeed, typer.Option(help="Times as fast as it happened.")] = PlaySpeed.TRUE,
     samples: Annotated[int, typer.Option(min=MIN_SAMPLES, max=MAX_SAMPLES, help="Trajectories drawn.")] = 32,
@@ -105,6 +106,7 @@ def view(
     plan = ViewPlan(
         recording=source or BUNDLED_RECORDING,
         clip_id=clip,
+        joint_map=joint_map,
         to=to,
         watch=watch,
         avatars=avatars,

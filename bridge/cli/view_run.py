@@ -37,6 +37,7 @@ class ViewPlan:
 
     recording: Path
     clip_id: str | None
+    joint_map: Path | None
     to: str | None
     watch: str | None
     avatars: int
@@ -163,7 +164,7 @@ def _recorded(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[
     from bridge.recordings import clip_frames
     from bridge.viewer import LocalForecasts
 
-    clip = choose_clip(plan.recording, plan.clip_id)
+    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map)
     forecaster = Forecaster.load(plan.weights, threads=plan.threads or default_threads())
     if clip.layout_id != forecaster.layout.id:
         raise InvalidInput(
@@ -211,7 +212,7 @@ def _streamed(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[
     from bridge.client import connect
 
     assert plan.to is not None
-    clip = choose_clip(plan.recording, plan.clip_id)
+    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map)
     config = replace(plan.config, layout_id=clip.layout_id).validated()
     client = connect(plan.to, config=config, **plan.credentials)
     source = StreamedSource(client, clip, plan.avatars, history, readouts)

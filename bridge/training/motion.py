@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,7 @@ def build_motion_set(clips: Iterable[Clip], layout: Layout, rate_hz: float) -> M
     families: list[str] = []
     subjects: list[str] = []
     licences: set[str] = set()
+    clips = list(clips)
     for clip in clips:
         if clip.layout_id != layout.id:
             raise InvalidInput(f"clip {clip.clip_id} has layout {clip.layout_id}", field="data", expected=layout.id)
@@ -105,7 +106,7 @@ def build_motion_set(clips: Iterable[Clip], layout: Layout, rate_hz: float) -> M
             subjects.append(clip.subject)
             licences.add(clip.licence)
     if not poses:
-        raise InvalidInput("no usable frames", field="data", expected="clips with detected poses")
+        raise _nothing_usable(clips, layout)
     return MotionSet(
         pose_m=np.concatenate(poses).astype(np.float32),
         root_m=np.concatenate(roots).astype(np.float32),
@@ -115,6 +116,16 @@ def build_motion_set(clips: Iterable[Clip], layout: Layout, rate_hz: float) -> M
         subjects=tuple(subjects),
         licences=tuple(sorted(filter(None, licences))),
     )
+
+
+def _nothing_usable(clips: Sequence[Clip], layout: Layout) -> InvalidInput:
+    """Says which landmarks are to blame: a frame is used if every one was seen."""
+    seen = np.zeros(layout.joints, np.bool_)
+    for clip in clips:
+        seen |= np.isfinite(clip.pose_m).all(axis=2).any(axis=0)
+    never = [name for name, known in zip(layout.names, seen, strict=True) if not known]
+    why = f": {', '.join(never)} {'is' if len(never) == 1 else 'are'} never seen" if never and seen.any() else ""
+    return InvalidInput(f"no usable frames{why}", field="data", expected="frames in which every landmark is seen")
 
 
 def _segments(clip: Clip, rate_hz: float) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:

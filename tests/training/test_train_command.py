@@ -68,7 +68,7 @@ def test_splits_of_an_index_are_kept(tmp_path: Path) -> None:
     ("make", "problem"),
     [
         (lambda folder: None, "no such file or folder"),
-        (lambda folder: folder.mkdir(), "no npz file"),
+        (lambda folder: folder.mkdir(), "no npz or bvh file"),
         (lambda folder: write_recordings(folder, ["anna"]), "two subjects"),
         (lambda folder: write_recordings(folder, ["anna", "ben"], frames=20), "long enough"),
     ],
