@@ -47,6 +47,10 @@ def blank_map(path: Path) -> tuple[str, list[str]]:
             continue
         points = [c for c in known.landmarks.get(name, ()) if isinstance(c, Point) and all(map(rig.find, c.joints))]
         words = [_quoted(rig, point) for point in points[:1]]
+        if name == "left_pinky":
+            lines.append(
+                "# Joints of fingers and toes, or their end sites, are better than templates, if the rig has them."
+            )
         if name in MEASURES:
             open_ones += [] if words else [f"landmarks.{name}"]
             lines.append(f"{name} = {words[0] if words else _quote('?')}")

@@ -1,6 +1,6 @@
 """Where the joints of a rig are in the world: forward kinematics of many frames at once.
 
-As bvhio has it (checked against it by a test), and about a hundred times as fast: rotations apply in the order of the
+As bvhio has it (checked against it by a test), and about fifty times as fast: rotations apply in the order of the
 channels, each about the axes that those before it have turned; a position channel takes the place of the offset.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from bridge.cli import clips
 from bridge.cli.app import app
 from bridge.cli.clips import choose_clip, read_motion
 from bridge.errors import BridgeError
@@ -169,3 +171,15 @@ def test_only_the_files_before_the_wanted_clip_are_read(tmp_path: Path) -> None:
     performance(5).write(tmp_path / "a.bvh")
     (tmp_path / "b.bvh").write_text("damaged", encoding="utf-8")
     assert choose_clip(tmp_path, None).clip_id == choose_clip(tmp_path, "a").clip_id == "a"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_shows_on_a_terminal_when_reading_lasts(
+    tmp_path: Path, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clips, "_QUIET_S", 0.0)
+    path = performance(30).write(tmp_path / "a.bvh")
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    read_motion(path, None, console)
+    assert isinstance(console.file, io.StringIO)
+    assert ("reading BVH files" in console.file.getvalue()) == terminal

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bridge.bvh import JointMap, builtin_names
 from bridge.cli.app import app
 from bridge.cli.clips import choose_clip, read_motion
 from bridge.errors import BridgeError
@@ -18,35 +19,58 @@ from bridge.forecaster import Forecaster
 from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.training import build_motion_set
 from tests.bvh.rigs import STUDIO, STUDIO_MAP, performance
+from tests.support import REPOSITORY
+
+DOCUMENT = REPOSITORY / "bridge/training/README.md"
+# The last word on an option counts.
+QUICKLY = {
+    "train": ["--minutes", "0.05", "--no-tune", "--threads", "1"],
+    "evaluate": ["--limit", "20", "--methods", "last_pose,gru_snf"],
+}
+BLOCKS = re.findall(r"```sh needs-bvh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def invoke(*arguments: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
-    assert result.exit_code == 0, (result.output, result.exception)
-    made: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return made
-
-
-def test_bvh_files_of_three_subjects_become_weights_that_forecast_them(tmp_path: Path) -> None:
-    data, joint_map, weights = tmp_path / "mocap", tmp_path / "map.toml", tmp_path / "w.safetensors"
-    takes = (("anna/walk", 120.0, 5), ("ben/walk", 25.0, 72), ("cleo/walk", 60.0, 5))
+def test_the_documents_commands_run_as_written_and_make_weights_that_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, in one folder, on a studio's files; trained for seconds, and without the page in the browser."""
+    monkeypatch.chdir(tmp_path)
+    takes = (("anna/walk", 120.0, 5), ("ben/walk", 12.5, 76), ("cleo/walk", 60.0, 5))
     for seed, (name, fps, seconds) in enumerate(takes):
-        performance(round(seconds * fps), seed=seed, names=STUDIO, fps=fps).write(data / f"{name}.bvh")
-    joint_map.write_text(STUDIO_MAP, encoding="utf-8")
-    options = ("--joint-map", joint_map, "--device", "cpu", "--threads", "1")
-    trained = invoke("train", "--data", data, "--out", weights, "--minutes", "0.05", "--no-tune", *options)
-    assert trained["steps"] >= 1
-    subjects = Forecaster.load(weights, device="cpu").metadata.training["subjects"]
+        performance(round(seconds * fps), seed=seed, fps=fps).write(tmp_path / "mocap" / f"{name}.bvh")
+    lines = [line for block in BLOCKS for line in block.splitlines()]
+    ran = []
+    for line in lines:
+        command, *words = shlex.split(line, comments=True)
+        assert command == "pose-bridge"
+        if words[0] == "view":
+            continue
+        words += QUICKLY.get(words[0], [])
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (line, result.output, result.exception)
+        ran.append(words[0])
+    assert {*ran} == {"convert", "plot", "train", "calibrate", "evaluate", "score"}
+    assert (tmp_path / "walk.png").stat().st_size > 10_000
+    subjects = Forecaster.load(tmp_path / "studio.safetensors", device="cpu").metadata.training["subjects"]
     assert len(subjects) == 2 and set(subjects) < {"anna", "ben", "cleo"}
-    bvh = data / "anna" / "walk.bvh"
-    drawn = invoke("plot", bvh, "--out", tmp_path / "a.png", "--weights", weights, *options)
-    assert (tmp_path / "a.png").stat().st_size > 10_000 and drawn["closest_future"] is not None
-    calibration = tmp_path / "c.npz"
-    invoke("calibrate", data / "ben", "--out", calibration, "--weights", weights, *options)
-    scored = invoke("score", bvh, "--weights", weights, "--calibration", calibration, *options)
-    assert scored["frames"] == 600 and scored["verdicts"] > 0
-    exported = invoke("replay", bvh, "--export", tmp_path / "a.pbr", "--joint-map", joint_map)
-    assert exported["frames"] == 600
+
+
+def test_a_bvh_file_is_exported_for_the_native_client(tmp_path: Path) -> None:
+    performance(30, names=STUDIO).write(tmp_path / "a.bvh")
+    (tmp_path / "map.toml").write_text(STUDIO_MAP, encoding="utf-8")
+    arguments = ["replay", tmp_path / "a.bvh", "--export", tmp_path / "a.pbr", "--joint-map", tmp_path / "map.toml"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0 and "30 frames" in result.output
+    assert (tmp_path / "a.pbr").read_bytes().startswith(b"PBREC")
+
+
+def test_the_documents_joint_map_is_one_and_its_built_in_maps_are_all_of_them() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    made = JointMap.parse(example, "example")
+    assert made.unit_m == 0.01 and len(made.templates) == 5
+    built_in = text.split("Built in, tried by the names of the joints:")[1].split("They are in")[0]
+    assert {name for name in builtin_names() if f"`{name}`" in built_in} == set(builtin_names())
 
 
 @pytest.mark.parametrize("fps", [25.0, 120.0])
