@@ -1,4 +1,4 @@
-"""`pose-bridge train`: weights from motion files or recordings."""
+"""`pose-bridge train`: weights from recordings, motion files and BVH files."""
 
 from __future__ import annotations
 
