@@ -19,6 +19,8 @@ from bridge.forecaster import Forecaster
 from bridge.skeleton import MEDIAPIPE_POSE_33
 from bridge.training import build_motion_set
 from tests.bvh.rigs import STUDIO, STUDIO_MAP, performance
+from tests.documents.fences import fences
+from tests.documents.terminal import Terminal
 from tests.support import REPOSITORY
 
 DOCUMENT = REPOSITORY / "bridge/training/README.md"
@@ -27,24 +29,23 @@ QUICKLY = {
     "train": ["--minutes", "0.05", "--no-tune", "--threads", "1"],
     "evaluate": ["--limit", "20", "--methods", "last_pose,gru_snf"],
 }
-BLOCKS = re.findall(r"```sh needs-bvh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+BLOCKS = [fence for fence in fences(DOCUMENT.read_text(encoding="utf-8")) if fence.language == "sh"]
 
 
 def test_the_documents_commands_run_as_written_and_make_weights_that_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In order, in one folder, on a studio's files; trained for seconds, and without the page in the browser."""
+    """In order, in one folder, on a studio's files; trained for seconds. At the end what goes on until Ctrl-C."""
     monkeypatch.chdir(tmp_path)
     takes = (("anna/walk", 120.0, 5), ("ben/walk", 12.5, 76), ("cleo/walk", 60.0, 5))
     for seed, (name, fps, seconds) in enumerate(takes):
         performance(round(seconds * fps), seed=seed, fps=fps).write(tmp_path / "mocap" / f"{name}.bvh")
-    lines = [line for block in BLOCKS for line in block.splitlines()]
     ran = []
-    for line in lines:
+    for line in (line for block in BLOCKS if not block.words for line in block.commands):
         command, *words = shlex.split(line, comments=True)
-        assert command == "pose-bridge"
-        if words[0] == "view":
+        if command == "pip":
             continue
+        assert command == "pose-bridge"
         words += QUICKLY.get(words[0], [])
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, (line, result.output, result.exception)
@@ -53,6 +54,10 @@ def test_the_documents_commands_run_as_written_and_make_weights_that_are_used(
     assert (tmp_path / "walk.png").stat().st_size > 10_000
     subjects = Forecaster.load(tmp_path / "studio.safetensors", device="cpu").metadata.training["subjects"]
     assert len(subjects) == 2 and set(subjects) < {"anna", "ben", "cleo"}
+    with Terminal(tmp_path, "") as terminal:
+        for block in BLOCKS:
+            if "stays" in block.words:
+                terminal.type(block)
 
 
 def test_a_bvh_file_is_exported_for_the_native_client(tmp_path: Path) -> None:
