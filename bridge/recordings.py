@@ -10,7 +10,6 @@ beside it names the subject, split, action and licence of each clip. Nothing is 
 from __future__ import annotations
 
 import csv
-import os
 import re
 import zipfile
 import zlib
@@ -26,6 +25,7 @@ from bridge.errors import InvalidInput, NotFound
 from bridge.frames import Frame
 from bridge.limits import MAX_COORDINATE_M
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
+from bridge.whole_file import whole_file
 
 INDEX_NAME = "index.csv"
 _FAMILIES = ("cmu", "deepmimic", "react", "studiogalt", "uiprmd")
@@ -136,7 +136,8 @@ def save_recording(
     text: ``subject``, ``action``, ``source``, ``licence`` and others.
 
     Raises:
-        InvalidInput: if the arrays do not fit together, or `load_clips` would refuse them.
+        InvalidInput: if the arrays do not fit together, `load_clips` would refuse them, or the file cannot be written.
+        ResourceExhausted: if there is no room for the file.
     """
     path = Path(path)
     world = np.concatenate([pose_m, visibility[..., None]], axis=-1)
@@ -150,10 +151,8 @@ def save_recording(
     if root_m is not None:
         arrays["root"] = np.asarray(root_m, np.float32)
     _recording_clip(path, arrays)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.replace(partial, path)
 
 
 def _load_file(path: Path, index: Mapping[str, Mapping[str, str]]) -> Iterator[Clip]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from bridge.cli.scoreboard import HORIZONS_MS, METHODS, Observed, Scoreboard, future_distance_mm
 from bridge.client import ClientStats
 from bridge.skeleton import Layout
+from bridge.whole_file import whole_file
 from bridge.wire.values import Forecast, FrameFault, ModelInfo
 
 _TITLES = {"best_of_k": "best of the futures", "most_probable": "most probable future", "last_pose": "last pose held"}
@@ -57,7 +58,8 @@ class DemoReport:
             f"Grey: what happened. Right: mean distance over all landmarks in the last column."
         )
         title = f"PoseBridge: {len(shown.probabilities)} futures, {moment.future_ms[-1]} ms ahead"
-        draw_moment(path, moment, layout, title=title, caption=caption)
+        with whole_file(path, field="picture", keep_suffix=True) as draft:
+            draw_moment(draft, moment, layout, title=title, caption=caption)
         self.picture = path
 
     def to_json(self) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,8 @@ def evaluate_anomaly(
     if figure is not None:
         check_figure_path(figure)
     began = time.monotonic()
-    everything = load_clips(data)
+    with busy(console, "loading the motion"):
+        everything = load_clips(data)
     clips = select_clips(everything, split)
     known = None if labels is None else load_labels(labels, clips)
     forecaster = Forecaster.load(weights, device=device, threads=threads)
@@ -70,17 +71,10 @@ def evaluate_anomaly(
     if quick:
         clips = _some(clips, _QUICK_FRAMES) if known is None else clips
     seeds = tuple(range(seed, seed + (1 if quick else SEEDS)))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed} frames"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("frames", total=None)
+    with counting(console, "frames", None) as count:
 
         def advance(what: str, frames: int) -> None:
-            bar.update(task, advance=frames, description=what)
+            count(frames, what)
 
         if known is None:
             result = evaluate_made(
@@ -109,7 +103,8 @@ def evaluate_anomaly(
         highlight=False,
     )
     if figure is not None:
-        save_anomaly_figure(figure, result)
+        with busy(console, "drawing"):
+            save_anomaly_figure(figure, result)
     if as_json:
         document = {
             "split": split if clips[0].split is not None else None,
@@ -119,7 +114,7 @@ def evaluate_anomaly(
             "elapsed_s": round(elapsed_s, 1),
             **to_json(result),
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
 def _some(clips: Sequence[Clip], frames: int) -> list[Clip]:

@@ -15,6 +15,7 @@ from bridge.anomaly import ReplayedTrack
 from bridge.cli.bodies import LIGHT
 from bridge.cli.score_report import ScoredAlert
 from bridge.skeleton import Layout
+from bridge.whole_file import whole_file
 
 _AROUND_S = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.8)
 _MOST_ALERTS = 4
@@ -51,7 +52,8 @@ def save_score_figure(
     for row, alert in enumerate(shown, start=2):
         for column, around_s in enumerate(_AROUND_S):
             _body(figure.add_subplot(grid[row, column]), track, alert, around_s, layout)
-    figure.savefig(path, dpi=100)
+    with whole_file(path, field="figure", keep_suffix=True) as draft:
+        figure.savefig(draft, dpi=100)
 
 
 def _p_values(axes: Axes, time_s: NDArray[np.float64], p_values: Sequence[float | None]) -> None:

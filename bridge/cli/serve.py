@@ -8,10 +8,19 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.help_page import examples
 from bridge.cli.setting_options import with_settings
 from bridge.config import EffectiveSettings
 
 
+@examples(
+    ("pose-bridge serve", "gRPC on 127.0.0.1:50551, ZeroMQ on tcp://127.0.0.1:50552, ops page on 127.0.0.1:50553."),
+    (
+        "pose-bridge serve --config pose-bridge.toml --log-format json",
+        "Settings from a file, one JSON object a log line.",
+    ),
+    ("pose-bridge serve --engine null --grpc 127.0.0.1:0 --ready-file ready.json", "Canned answers, to try a client."),
+)
 @with_settings
 def serve(
     effective: EffectiveSettings,

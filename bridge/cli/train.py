@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Seed, Threads
+from bridge.cli.output import write_json
+from bridge.cli.progress import timing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,13 +20,20 @@ if TYPE_CHECKING:
     from bridge.training.trainer import EpochReport
 
 
+@examples(
+    ("pose-bridge train --data motion --out mine.safetensors --minutes 60", "An hour on a folder; again to resume it."),
+    (
+        "pose-bridge train --data motion --out mine.safetensors --init theirs.safetensors",
+        "Goes on from other weights instead of random ones.",
+    ),
+)
 def train(
     data: Annotated[Path, typer.Option(help="Folder or file with motion (npz): motion files or recordings.")],
     out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train, validation included.")] = 60.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: torch's choice.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    seed: Seed = 0,
     rollout_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Part of the time for the energy score of rollouts.")
     ] = 0.5,
@@ -39,7 +49,7 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Do not resume an interrupted training to the same file.")
     ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train weights; interrupt it and run it again to resume.
 
@@ -52,7 +62,6 @@ def train(
     """
     import torch
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bridge.errors import InvalidInput
     from bridge.forecaster import pick_device
@@ -79,7 +88,7 @@ def train(
                 field="--fresh" if init is None else "--init",
                 expected="nothing to go on from: with --residual-baseline training always starts anew",
             )
-        _train_residual_baseline(data, out, chosen, minutes, seed, console, json_output)
+        _train_residual_baseline(data, out, chosen, minutes, seed, console, as_json)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     train_clips, validation_clips = split_clips(load_clips(data))
@@ -98,24 +107,18 @@ def train(
         trainer.state_path.unlink(missing_ok=True)
     if trainer.resume():
         console.print(f"resuming at {trainer.progress.elapsed_s / 60:.1f} min, step {trainer.progress.step}")
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("training", total=options.minutes * 60)
-        bar.update(task, completed=trainer.progress.elapsed_s)
+    with timing(console, "training", options.minutes * 60) as show:
+        show(trainer.progress.elapsed_s, "training")
 
         def on_epoch(report: EpochReport) -> None:
-            bar.console.print(
+            console.print(
                 f"epoch {report.epoch:3d}  step {report.step:6d}  {report.phase:10s}  loss {report.train_loss:7.3f}  "
                 f"validation: nll {report.validation_nll:6.3f}, energy score {report.validation_energy_score:6.3f}"
                 + ("  best" if report.best else "")
             )
 
         def on_step(elapsed_s: float, loss: float) -> None:
-            bar.update(
-                task,
-                completed=elapsed_s,
-                description=f"{'rollouts' if trainer.rolling_out else 'likelihood'} {loss:.3f}",
-            )
+            show(elapsed_s, f"{'rollouts' if trainer.rolling_out else 'likelihood'} {loss:.3f}")
 
         trainer.run(on_epoch, on_step)
     if guide_share > 0:
@@ -129,7 +132,7 @@ def train(
     choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None
     trainer.forget_progress()
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
-    if json_output:
+    if as_json:
         best = min(trainer.history, key=lambda report: report.validation_energy_score)
         report = {
             "out": str(out),
@@ -139,11 +142,11 @@ def train(
             "best": asdict(best),
             "refinement": None if choice is None else str(choice.refinement),
         }
-        sys.stdout.write(json.dumps(report) + "\n")
+        write_json(report)
 
 
 def _train_residual_baseline(
-    data: Path, out: Path, layout: Layout, minutes: float, seed: int, console: Console, json_output: bool
+    data: Path, out: Path, layout: Layout, minutes: float, seed: int, console: Console, as_json: bool
 ) -> None:
     import torch
 
@@ -179,5 +182,5 @@ def _train_residual_baseline(
     out.parent.mkdir(parents=True, exist_ok=True)
     ResidualWeights(network, layout.id, rate_hz, training).save(out)
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB)")
-    if json_output:
-        sys.stdout.write(json.dumps({"out": str(out), **asdict(last)}) + "\n")
+    if as_json:
+        write_json({"out": str(out), **asdict(last)})

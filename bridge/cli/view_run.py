@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import time
 import webbrowser
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from bridge.cli.clips import choose_clip
 from bridge.cli.credentials import ClientCredentials
+from bridge.cli.output import write_json
 from bridge.cli.performance import avatar_names
 from bridge.cli.view import DEFAULT_PORT
 from bridge.errors import BridgeError, InvalidInput
@@ -86,7 +86,7 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
             hooks.start()
             console.print(f"{page.url}  ({said['source']}; Ctrl-C ends it)", soft_wrap=True)
             if print_json:
-                print(json.dumps({"url": page.url, "host": plan.host, "port": page.port, **said}), flush=True)
+                write_json({"url": page.url, "host": plan.host, "port": page.port, **said})
             if plan.open_browser:
                 webbrowser.open(page.url)
             try:
