@@ -157,6 +157,9 @@ def save_recording(
 
 def _load_file(path: Path, index: Mapping[str, Mapping[str, str]]) -> Iterator[Clip]:
     try:
+        # numpy takes what it does not know for a pickle, and says how to load that.
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no npz file, or not all of one")
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single bare array")

@@ -317,8 +317,12 @@ class Calibration:
                 f"no such file: {path}", field="calibration", expected="what `pose-bridge calibrate` writes"
             )
         try:
+            if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and say how to load that
+                raise ValueError("it is no npz file, or not all of one")
             with np.load(path, allow_pickle=False) as archive:
                 arrays: dict[str, NDArray[Any]] = {key: archive[key] for key in archive.files}
+            if "about" not in arrays:
+                raise ValueError("it is no calibration")
             about = json.loads(str(arrays.pop("about").item()))
             if about["format"] != _FORMAT:
                 raise CheckpointError(

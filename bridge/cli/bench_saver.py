@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.cli.clips import BUNDLED_RECORDING, read_clips
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
 from bridge.cli.output import write_json
@@ -121,9 +121,8 @@ def _of(clips: list[Clip]) -> str:
 
 def _clips(data: Path | None, split: str, recordings: list[Path] | None) -> list[Clip]:
     from bridge.evaluation.windows import select_clips
-    from bridge.recordings import load_clips
 
-    chosen = [] if data is None else select_clips(load_clips(data), split)
+    chosen = [] if data is None else select_clips(read_clips(data, field="data"), split)
     for path in recordings or ([BUNDLED_RECORDING] if data is None else []):
-        chosen += load_clips(path)
+        chosen += read_clips(path, field="recording")
     return chosen

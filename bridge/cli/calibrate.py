@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from bridge.cli.clips import read_clips
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Seed, Split, Threads, Weights
 from bridge.cli.output import write_json
@@ -79,9 +80,8 @@ def calibrate(
 
 def _clips(paths: Sequence[Path], split: str) -> list[Clip]:
     from bridge.evaluation.windows import select_clips
-    from bridge.recordings import load_clips
 
-    clips = [clip for path in paths for clip in select_clips(load_clips(path), split)]
+    clips = [clip for path in paths for clip in select_clips(read_clips(path, field="recordings"), split)]
     layouts = sorted({clip.layout_id for clip in clips})
     if len(layouts) > 1:
         raise InvalidInput(f"have the layouts {layouts}", field="recordings", expected="one layout")

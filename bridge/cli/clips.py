@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.errors import NotFound
+from bridge.errors import BridgeError, NotFound
 from bridge.recordings import Clip, load_clips
 
 BUNDLED_RECORDING = Path(__file__).parent / "data" / "sports2d_demo.npz"
 """A real MediaPipe recording; where it comes from is written beside it."""
+
+
+def read_clips(path: Path, *, field: str) -> list[Clip]:
+    """Return every clip of a file or folder, as `load_clips`; an error names the option ``field`` that it was given for.
+
+    Raises:
+        NotFound, InvalidInput: as `load_clips`.
+    """
+    try:
+        return load_clips(path)
+    except BridgeError as error:
+        if error.field != "data":  # of something in the file, which names no file
+            error.problem = f"{path}: {error.problem}"
+        error.field = field
+        raise
 
 
 def choose_clip(path: Path, clip_id: str | None) -> Clip:
@@ -18,7 +33,7 @@ def choose_clip(path: Path, clip_id: str | None) -> Clip:
         NotFound: if there is no such file or no such clip.
         InvalidInput: if the file cannot be read.
     """
-    clips = load_clips(path)
+    clips = read_clips(path, field="recording")
     if clip_id is None:
         return clips[0]
     for clip in clips:

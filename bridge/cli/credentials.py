@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 import typer
 
-from bridge.errors import InvalidInput
+from bridge.errors import DeadlineExceeded, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from bridge.client import CurveKeys, TlsFiles
@@ -87,7 +87,11 @@ def with_credentials(*, curve: bool = True) -> Callable[[_Command], _Command]:
         @functools.wraps(command)
         def run(**given: Any) -> None:
             files = CredentialFiles(**{name: given.pop(name) for name in names})
-            command(**given, **{_PARAMETER: files})
+            try:
+                command(**given, **{_PARAMETER: files})
+            except (Unavailable, DeadlineExceeded) as error:
+                error.expected = error.expected or "a server that runs there and answers"
+                raise
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -30,7 +30,7 @@ def demo(
     ] = 1,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="How long to stream. [default: two rounds with a pause between]"),
+        typer.Option(min=0.1, max=3600, help="How long to stream. [default: two rounds with a pause between]"),
     ] = None,
     samples: Samples = 32,
     futures: Futures = 5,

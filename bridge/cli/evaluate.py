@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bridge.cli.clips import BUNDLED_RECORDING
+from bridge.cli.clips import BUNDLED_RECORDING, read_clips
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
 from bridge.cli.output import write_json
@@ -137,7 +137,6 @@ def evaluate(
     )
     from bridge.evaluation.samplers import UNTUNED_CONTROLS
     from bridge.forecaster import Forecaster, Refinement
-    from bridge.recordings import load_clips
     from bridge.whole_file import check_output
 
     began = time.monotonic()
@@ -149,7 +148,7 @@ def evaluate(
         check_output(dump, field="dump")
     with busy(console, "loading the weights and the motion"):
         forecaster = Forecaster.load(weights, device=device, threads=threads)
-        everything = load_clips(data)
+        everything = read_clips(data, field="data")
     chosen = Refinement.parse(refinement) if refinement is not None else forecaster.refinement
     clips = select_clips(everything, split)
     horizon_frames = max(1, round(horizon_ms * forecaster.rate_hz / 1000))
@@ -185,7 +184,7 @@ def evaluate(
     under = [method for method in compared if method.name in _UNDER_CONDITIONS]
     worse = None
     if robustness and under:
-        real = [clip for path in recording or [BUNDLED_RECORDING] for clip in load_clips(path)]
+        real = [clip for path in recording or [BUNDLED_RECORDING] for clip in read_clips(path, field="recording")]
         worse = _under_conditions(console, clips, under, forecaster, horizon_frames, quick, limit, seed, real)
     elapsed_s = time.monotonic() - began
     for table in (*to_tables(result), *([] if worse is None else [robustness_table(worse)])):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.cli.clips import read_clips
 from bridge.cli.output import write_json
 from bridge.cli.progress import busy, counting
 
@@ -55,13 +56,12 @@ def evaluate_anomaly(
     )
     from bridge.evaluation.figure import check_figure_path
     from bridge.forecaster import Forecaster
-    from bridge.recordings import load_clips
 
     if figure is not None:
         check_figure_path(figure)
     began = time.monotonic()
     with busy(console, "loading the motion"):
-        everything = load_clips(data)
+        everything = read_clips(data, field="data")
     clips = select_clips(everything, split)
     known = None if labels is None else load_labels(labels, clips)
     forecaster = Forecaster.load(weights, device=device, threads=threads)

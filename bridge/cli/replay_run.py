@@ -58,8 +58,13 @@ def replay_clip(
         while full and time.monotonic() < deadline_s and (not forecasts or forecasts[-1].based_on_sequence < last):
             _gather(client, forecasts, until_s=time.monotonic() + 0.05)
     if not forecasts:
-        reason = "" if full else ": it never shows a person for long enough without a gap above 200 ms"
-        raise Unavailable(f"no forecast came back for {clip.clip_id}{reason}")
+        if full:
+            raise Unavailable(f"no forecast came back for {clip.clip_id}", expected="a server that keeps up")
+        raise Unavailable(
+            f"no forecast came back for {clip.clip_id}",
+            field="recording",
+            expected="a person, seen for long enough without a gap above 200 ms",
+        )
     return forecasts, list(client.frame_faults())
 
 

@@ -11,6 +11,7 @@ import typer
 from bridge.cli.help_page import examples
 from bridge.cli.setting_options import with_settings
 from bridge.config import EffectiveSettings
+from bridge.whole_file import check_output
 
 
 @examples(
@@ -39,6 +40,8 @@ def serve(
     beats the file. `pose-bridge config show` prints what holds, and why.
     """
     settings = effective.settings
+    if ready_file is not None:
+        check_output(ready_file, field="ready-file")
     # Loaded late: help and wrong options should not wait for grpc.
     from bridge.service import Server
     from bridge.service.logs import configure_logging, flush_logs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.clips import read_clips
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Seed, Threads
 from bridge.cli.output import write_json
@@ -65,7 +66,6 @@ def train(
 
     from bridge.errors import InvalidInput
     from bridge.forecaster import pick_device
-    from bridge.recordings import load_clips
     from bridge.skeleton import get_layout
     from bridge.training import (
         ResidualOptions,
@@ -76,6 +76,7 @@ def train(
         train_guide,
         tune_refinement,
     )
+    from bridge.whole_file import check_output
 
     console = Console(stderr=True)
     if threads is not None:
@@ -91,7 +92,8 @@ def train(
         _train_residual_baseline(data, out, chosen, minutes, seed, console, as_json)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    train_clips, validation_clips = split_clips(load_clips(data))
+    check_output(out)
+    train_clips, validation_clips = split_clips(read_clips(data, field="data"))
     train_set = build_motion_set(train_clips, chosen, 30.0)
     validation_set = build_motion_set(validation_clips, chosen, 30.0)
     options = TrainingOptions(
@@ -152,12 +154,11 @@ def _train_residual_baseline(
 
     from bridge.evaluation.residual_mlp import ResidualWeights
     from bridge.forecaster.residual_mlp import ResidualMlp, ResidualSizes
-    from bridge.recordings import load_clips
     from bridge.training import build_motion_set, split_clips
     from bridge.training.residual import ResidualOptions, train_residual
 
     rate_hz = 30.0
-    train_clips, validation_clips = split_clips(load_clips(data))
+    train_clips, validation_clips = split_clips(read_clips(data, field="data"))
     torch.manual_seed(seed)
     network = ResidualMlp(ResidualSizes(layout.joints))
     last = train_residual(

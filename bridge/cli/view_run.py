@@ -64,10 +64,11 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
     require_viser()
     console = Console(stderr=True, highlight=False)
     _require_loopback(plan)
-    history = History(keep_s=LIVE_KEPT_S if plan.to or plan.watch else None)
+    live = plan.to is not None or plan.watch is not None
+    history = History(keep_s=LIVE_KEPT_S if live else None)
     readouts = Readouts()
-    playback = Playback(live=bool(plan.to or plan.watch), speed=plan.speed)
-    opened = _watched if plan.watch else _streamed if plan.to else _recorded
+    playback = Playback(live=live, speed=plan.speed)
+    opened = _watched if plan.watch is not None else _streamed if plan.to is not None else _recorded
     with _sigterm_as_ctrl_c(), contextlib.suppress(KeyboardInterrupt), opened(plan, history, readouts) as shown:
         layout, hooks, said = shown
         with open_page(
@@ -78,7 +79,7 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
             host=plan.host,
             port=plan.port,
             horizon_ms=plan.config.horizon_ms,
-            avatars=_UNKNOWN_AVATARS if plan.watch else plan.avatars,
+            avatars=_UNKNOWN_AVATARS if plan.watch is not None else plan.avatars,
             on_position=hooks.on_position,
             samples_at=hooks.samples_at,
             visibility_threshold=plan.config.visibility_threshold,

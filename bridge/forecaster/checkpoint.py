@@ -163,9 +163,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         CheckpointError: if the file is missing or damaged.
     """
-    if not path.is_file():
-        raise CheckpointError(f"no such file: {path}", field="weights", expected="a .safetensors file")
     try:
+        if not path.is_file():
+            raise CheckpointError(f"no such file: {path}", field="weights", expected="a .safetensors file")
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

@@ -67,7 +67,19 @@ def test_alerts_are_listed_shown_and_acknowledged(scene: Scene, tmp_path: Path) 
 
 def test_watch_says_every_alert_and_verdict_as_a_line(scene: Scene) -> None:
     scene.desk.raise_alert(1)
-    command = [sys.executable, "-m", "bridge.cli", "watch", "--server", scene.address, "--json", "--after", "0", "--seconds", "60"]
+    command = [
+        sys.executable,
+        "-m",
+        "bridge.cli",
+        "watch",
+        "--server",
+        scene.address,
+        "--json",
+        "--after",
+        "0",
+        "--seconds",
+        "60",
+    ]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
