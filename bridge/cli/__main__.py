@@ -64,6 +64,8 @@ def _in_words(error: Exception) -> str:
         said = str(error)
     elif isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, ImportError):
+        said = f"a library cannot be loaded: {error}; `pose-bridge doctor` says what is missing"
     elif isinstance(error, MemoryError):
         said = "there is not enough memory for this"
     else:

@@ -18,7 +18,8 @@ from bridge.cli.bench_serve import bench_serve
 from bridge.cli.help_page import CommandPage, GroupPage, examples
 from bridge.cli.options import AsJson, Device, Threads, Weights
 from bridge.cli.output import write_json
-from bridge.cli.progress import telling
+from bridge.cli.progress import busy, telling
+from bridge.cli.tables import print_tables
 from bridge.errors import InvalidInput
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 
@@ -93,29 +94,30 @@ def rollout(
     """
     batches = parse_batches(batch) if batch is not None else QUICK_BATCHES if quick else FULL_BATCHES
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.bench import (
-        DEFINITIONS,
-        FULL,
-        QUICK,
-        PaperNet,
-        PaperSizes,
-        Row,
-        default_workload,
-        formula,
-        machine,
-        measure,
-        paper_workload,
-        to_json,
-        to_tables,
-    )
-    from bridge.evaluation.figure import check_figure_path
-    from bridge.forecaster import Forecaster, pick_device
+        from bridge.bench import (
+            DEFINITIONS,
+            FULL,
+            QUICK,
+            PaperNet,
+            PaperSizes,
+            Row,
+            default_workload,
+            formula,
+            machine,
+            measure,
+            paper_workload,
+            to_json,
+            to_tables,
+        )
+        from bridge.evaluation.figure import check_figure_path
+        from bridge.forecaster import Forecaster, pick_device
 
     if figure is not None:
         check_figure_path(figure)
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     chosen = pick_device(device)
     if threads is not None:
@@ -140,7 +142,7 @@ def rollout(
     used = torch.get_num_threads()
     for name, lines in formulas.items():
         console.print(f"[bold]Work of the {name} preset[/bold]", *lines, sep="\n", highlight=False)
-    console.print(*to_tables(rows))
+    print_tables(console, *to_tables(rows))
     for name, meaning in DEFINITIONS.items():
         console.print(f"[cyan]{name}[/cyan]: {meaning}", highlight=False)
     elapsed_s = time.monotonic() - began

@@ -15,6 +15,7 @@ from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
 from bridge.cli.output import write_json
 from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
 from bridge.limits import MAX_SILENCE_MS, MIN_SILENCE_MS
 
 if TYPE_CHECKING:
@@ -61,17 +62,18 @@ def bench_saver(
     recordings' own time. The table goes to stderr.
     """
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.bench import machine
-    from bridge.bench.saver import DEFINITIONS, Settings, draw_figure, measure, shortened, to_json, to_table
-    from bridge.evaluation.figure import check_figure_path
-    from bridge.evaluation.windows import even_subset
-    from bridge.forecaster import Forecaster
+        from bridge.bench import machine
+        from bridge.bench.saver import DEFINITIONS, Settings, draw_figure, measure, shortened, to_json, to_table
+        from bridge.evaluation.figure import check_figure_path
+        from bridge.evaluation.windows import even_subset
+        from bridge.forecaster import Forecaster
 
     if figure is not None:
         check_figure_path(figure)
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     with busy(console, "loading the weights and the motion"):
         forecaster = Forecaster.load(weights, device=device, threads=threads)
@@ -83,7 +85,7 @@ def bench_saver(
     with counting(console, "frames", sum(clip.frames for clip in clips)) as advance:
         tallies = measure(forecaster, clips, settings, progress=advance)
     elapsed_s = time.monotonic() - began
-    console.print(to_table(tallies))
+    print_tables(console, to_table(tallies))
     for name, meaning in DEFINITIONS.items():
         console.print(f"[cyan]{name}[/cyan]: {meaning}", highlight=False)
     spans_s = sum(float(clip.timestamp_us[-1] - clip.timestamp_us[0]) for clip in clips) * 1e-6

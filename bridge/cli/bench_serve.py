@@ -15,6 +15,7 @@ from bridge.cli.options import AsJson, Weights
 from bridge.cli.output import write_json
 from bridge.cli.progress import telling
 from bridge.cli.setting_options import setting_option
+from bridge.cli.tables import print_tables
 from bridge.client.address import TransportKind
 
 _LOG_COLUMNS = 140
@@ -145,7 +146,7 @@ def bench_serve(
     began_s = time.monotonic()
     with telling(console) as tell:
         report = run_bench(options, progress=tell)
-    console.print(*to_tables(report))
+    print_tables(console, *to_tables(report))
     for line in to_lines(report):
         console.print(line, highlight=False)
     if as_json:

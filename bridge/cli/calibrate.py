@@ -51,11 +51,12 @@ def calibrate(
     Costs about 5 ms a frame. An hour of what your players or patients normally do is a good beginning; the report says
     what less supports.
     """
-    from bridge.anomaly import Calibration, identity_of, replay
-    from bridge.forecaster import Forecaster
+    console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge.anomaly import Calibration, identity_of, replay
+        from bridge.forecaster import Forecaster
 
     check_output(out)
-    console = Console(stderr=True, highlight=False)
     given = _clips(recordings, split)
     clips = _without_copies(given)
     if len(clips) < len(given):

@@ -12,7 +12,7 @@ BUNDLED_RECORDING = Path(__file__).parent / "data" / "sports2d_demo.npz"
 
 
 def read_clips(path: Path, *, field: str) -> list[Clip]:
-    """Return every clip of a file or folder, as `load_clips`; an error names the option ``field`` that it was given for.
+    """Return every clip of a file or folder, as `load_clips`; an error names the option that it was given for.
 
     Raises:
         NotFound, InvalidInput: as `load_clips`.

@@ -17,6 +17,7 @@ from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
 from bridge.cli.output import write_json
 from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
 from bridge.errors import InvalidInput
 from bridge.limits import MAX_HORIZON_MS
 
@@ -121,23 +122,24 @@ def evaluate(
         )
         return
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.evaluation import (
-        SampleDump,
-        cut_windows,
-        evaluate_methods,
-        missing_methods,
-        robustness_json,
-        robustness_table,
-        select_clips,
-        standard_methods,
-        to_json,
-        to_tables,
-    )
-    from bridge.evaluation.samplers import UNTUNED_CONTROLS
-    from bridge.forecaster import Forecaster, Refinement
-    from bridge.whole_file import check_output
+        from bridge.evaluation import (
+            SampleDump,
+            cut_windows,
+            evaluate_methods,
+            missing_methods,
+            robustness_json,
+            robustness_table,
+            select_clips,
+            standard_methods,
+            to_json,
+            to_tables,
+        )
+        from bridge.evaluation.samplers import UNTUNED_CONTROLS
+        from bridge.forecaster import Forecaster, Refinement
+        from bridge.whole_file import check_output
 
     began = time.monotonic()
     if figure is not None:
@@ -188,7 +190,7 @@ def evaluate(
         worse = _under_conditions(console, clips, under, forecaster, horizon_frames, quick, limit, seed, real)
     elapsed_s = time.monotonic() - began
     for table in (*to_tables(result), *([] if worse is None else [robustness_table(worse)])):
-        console.print(table)
+        print_tables(console, table)
         console.print()
     for name, why in (left_out | ({} if worse is None else worse.left_out)).items():
         console.print(f"Without {name}: {why}.", highlight=False)

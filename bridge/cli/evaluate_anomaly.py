@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bridge.cli.clips import read_clips
 from bridge.cli.output import write_json
 from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +94,7 @@ def evaluate_anomaly(
             )
     elapsed_s = time.monotonic() - began
     for table in to_tables(result):
-        console.print(table)
+        print_tables(console, table)
         console.print()
     report = normal.report
     console.print(

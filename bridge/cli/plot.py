@@ -11,6 +11,7 @@ import typer
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, ClipName, Device, Futures, HorizonMs, Seed, Threads, Weights
 from bridge.cli.output import write_json
+from bridge.cli.progress import busy
 
 
 class Kind(StrEnum):
@@ -61,10 +62,11 @@ def plot(
     # Loaded late: help and wrong options should not wait for torch and matplotlib.
     from rich.console import Console
 
-    from bridge.cli.plot_run import PlotPlan, run_plot
-    from bridge.wire.values import SessionConfig
-
     console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge.cli.plot_run import PlotPlan, run_plot
+        from bridge.wire.values import SessionConfig
+
     plan = PlotPlan(
         recording=recording,
         clip_id=clip,

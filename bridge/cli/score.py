@@ -41,10 +41,12 @@ def score(
 
     Exit code 0 with or without alerts.
     """
-    from bridge import anomaly
-    from bridge.cli.clips import choose_clip
-    from bridge.cli.score_report import alerts_of, p_values_of, to_text
-    from bridge.forecaster import Forecaster
+    console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge import anomaly
+        from bridge.cli.clips import choose_clip
+        from bridge.cli.score_report import alerts_of, p_values_of, to_text
+        from bridge.forecaster import Forecaster
 
     if figure is not None:
         from bridge.cli.score_figure import save_score_figure
@@ -52,7 +54,6 @@ def score(
 
         check_figure_path(figure)
     chosen = choose_clip(recording, clip)
-    console = Console(stderr=True, highlight=False)
     with busy(console, "loading the weights"):
         forecaster = Forecaster.load(weights, device=device, threads=threads)
         normal = anomaly.Calibration.load(calibration or anomaly.BUNDLED_CALIBRATION)

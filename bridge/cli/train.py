@@ -12,7 +12,7 @@ from bridge.cli.clips import read_clips
 from bridge.cli.help_page import examples
 from bridge.cli.options import AsJson, Device, Seed, Threads
 from bridge.cli.output import write_json
-from bridge.cli.progress import timing
+from bridge.cli.progress import busy, timing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,24 +61,27 @@ def train(
     With --residual-baseline the weights are those of residual_mlp in `pose-bridge evaluate`, trained on the CPU in one
     go (those bundled took `--minutes 10 --threads 1`); --minutes, --threads, --seed and --layout apply.
     """
-    import torch
     from rich.console import Console
 
     from bridge.errors import InvalidInput
-    from bridge.forecaster import pick_device
     from bridge.skeleton import get_layout
-    from bridge.training import (
-        ResidualOptions,
-        Trainer,
-        TrainingOptions,
-        build_motion_set,
-        split_clips,
-        train_guide,
-        tune_refinement,
-    )
     from bridge.whole_file import check_output
 
     console = Console(stderr=True)
+    with busy(console, "loading torch"):
+        import torch
+
+        from bridge.forecaster import pick_device
+        from bridge.training import (
+            ResidualOptions,
+            Trainer,
+            TrainingOptions,
+            build_motion_set,
+            split_clips,
+            train_guide,
+            tune_refinement,
+        )
+
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = get_layout(layout)
@@ -93,9 +96,10 @@ def train(
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     check_output(out)
-    train_clips, validation_clips = split_clips(read_clips(data, field="data"))
-    train_set = build_motion_set(train_clips, chosen, 30.0)
-    validation_set = build_motion_set(validation_clips, chosen, 30.0)
+    with busy(console, "loading the motion"):
+        train_clips, validation_clips = split_clips(read_clips(data, field="data"))
+        train_set = build_motion_set(train_clips, chosen, 30.0)
+        validation_set = build_motion_set(validation_clips, chosen, 30.0)
     options = TrainingOptions(
         minutes=minutes * (1.0 - guide_share), rollout_share=rollout_share, seed=seed, device=str(pick_device(device))
     )
@@ -124,14 +128,18 @@ def train(
 
         trainer.run(on_epoch, on_step)
     if guide_share > 0:
-        train_guide(
-            out,
-            train_set,
-            validation_set,
-            ResidualOptions(minutes=minutes * guide_share, batch_windows=96, seed=seed),
-            console.print,
-        )
-    choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None
+        with busy(console, "training the guide"):
+            train_guide(
+                out,
+                train_set,
+                validation_set,
+                ResidualOptions(minutes=minutes * guide_share, batch_windows=96, seed=seed),
+                console.print,
+            )
+    choice = None
+    if tune:
+        with busy(console, "choosing the refinement"):
+            choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes))
     trainer.forget_progress()
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     if as_json:
@@ -161,19 +169,20 @@ def _train_residual_baseline(
     train_clips, validation_clips = split_clips(read_clips(data, field="data"))
     torch.manual_seed(seed)
     network = ResidualMlp(ResidualSizes(layout.joints))
-    last = train_residual(
-        network,
-        build_motion_set(train_clips, layout, rate_hz),
-        build_motion_set(validation_clips, layout, rate_hz),
-        layout,
-        ResidualOptions(minutes=minutes, seed=seed),
-        context_frames=network.sizes.context_frames,
-        horizon_frames=network.sizes.horizon_frames,
-        on_report=lambda report: console.print(
-            f"{report.elapsed_s / 60:5.1f} min  step {report.step:6d}  loss {report.train_loss:.4f}  "
-            f"validation: error over last pose {report.ratio:.4f}"
-        ),
-    )
+    with busy(console, "training"):
+        last = train_residual(
+            network,
+            build_motion_set(train_clips, layout, rate_hz),
+            build_motion_set(validation_clips, layout, rate_hz),
+            layout,
+            ResidualOptions(minutes=minutes, seed=seed),
+            context_frames=network.sizes.context_frames,
+            horizon_frames=network.sizes.horizon_frames,
+            on_report=lambda report: console.print(
+                f"{report.elapsed_s / 60:5.1f} min  step {report.step:6d}  loss {report.train_loss:.4f}  "
+                f"validation: error over last pose {report.ratio:.4f}"
+            ),
+        )
     training = {
         "subjects": sorted({clip.subject for clip in train_clips}),
         "licences": sorted({clip.licence for clip in train_clips} - {""}),

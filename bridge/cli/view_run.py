@@ -7,7 +7,7 @@ import signal
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from bridge.cli.clips import choose_clip
 from bridge.cli.credentials import ClientCredentials
 from bridge.cli.output import write_json
 from bridge.cli.performance import avatar_names
+from bridge.cli.progress import busy
 from bridge.cli.view import DEFAULT_PORT
 from bridge.errors import BridgeError, InvalidInput
 from bridge.skeleton import Layout, get_layout
@@ -69,8 +70,9 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
     readouts = Readouts()
     playback = Playback(live=live, speed=plan.speed)
     opened = _watched if plan.watch is not None else _streamed if plan.to is not None else _recorded
-    with _sigterm_as_ctrl_c(), contextlib.suppress(KeyboardInterrupt), opened(plan, history, readouts) as shown:
-        layout, hooks, said = shown
+    with _sigterm_as_ctrl_c(), contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
+        with busy(console, "loading"):
+            layout, hooks, said = stack.enter_context(opened(plan, history, readouts))
         with open_page(
             layout,
             history,
