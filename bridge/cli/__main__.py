@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 from bridge.cli.interruption import Interruption
 from bridge.errors import BridgeError
@@ -21,24 +22,27 @@ def main() -> None:
     _open_what_is_closed()
     interruption = Interruption()
     interruption.watch()
-    code = _DONE
+    try:
+        code = _outcome(interruption)
+        interruption.settle()
+    except KeyboardInterrupt:
+        interruption.settle()
+        code = interruption.exit_code
+    sys.exit(_flush(code))
+
+
+def _outcome(interruption: Interruption) -> int:
+    """Run the application, say what went wrong, return the exit code; an interrupt is the caller's."""
     try:
         code = _run()
-    except KeyboardInterrupt:
-        code = interruption.exit_code
     except Exception as error:
         if interruption.number:  # libraries turn an interrupt into errors of their own
-            code = interruption.exit_code
-        elif _debugging():
+            return interruption.exit_code
+        if _debugging():
             raise
-        else:
-            _tell(_in_words(error))
-            code = _FAILED
-    if interruption.number and code == _INTERRUPTED:
-        code = interruption.exit_code
-    code = _flush(code)
-    interruption.settle()
-    sys.exit(code)
+        _tell(_in_words(error))
+        return _FAILED
+    return interruption.exit_code if interruption.number and code == _INTERRUPTED else code
 
 
 def _run() -> int:
@@ -81,19 +85,27 @@ def _tell(line: str) -> None:
 
 
 def _flush(code: int) -> int:
-    """Write out what is left for stdout; return the exit code, that of a failure if it cannot be written."""
-    if sys.stdout is None:
-        return code
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        from bridge.cli.output import forget_stdout
-
-        forget_stdout()
-        if code == _DONE:
-            _tell(f"pose-bridge: error: stdout: cannot be written: {error.strerror}")
-            return _FAILED
+    """Write out what is left for stdout and stderr; return the exit code, a failure's if stdout cannot be written."""
+    problem = _left_over(sys.stdout)
+    if problem and code == _DONE:
+        _tell(f"pose-bridge: error: stdout: cannot be written: {problem}")
+        code = _FAILED
+    _left_over(sys.stderr)
     return code
+
+
+def _left_over(stream: TextIO | None) -> str:
+    """Flush a stream; one that cannot be written is forgotten, or the interpreter would fail over it at its end."""
+    if stream is None:
+        return ""
+    try:
+        stream.flush()
+    except OSError as error:
+        from bridge.cli.output import forget
+
+        forget(stream)
+        return error.strerror or str(error)
+    return ""
 
 
 def _open_what_is_closed() -> None:

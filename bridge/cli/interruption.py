@@ -44,7 +44,7 @@ class Interruption:
     def _was_lost(self, lost: sys.UnraisableHookArgs) -> None:
         """Python swallows what is raised in a destructor or a weak reference's callback: interrupt once more."""
         if isinstance(lost.exc_value, KeyboardInterrupt) and self.number:
-            threading.Timer(_AGAIN_S, signal.raise_signal, (self.number,)).start()
+            threading.Timer(_AGAIN_S, _interrupt_main, (self.number,)).start()
         else:
             sys.__unraisablehook__(lost)
 
@@ -64,3 +64,11 @@ def _cleaning_up() -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error is not None
+
+
+def _interrupt_main(number: int) -> None:
+    """Send a signal to the main thread, so that what it waits in ends too."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)

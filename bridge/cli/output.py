@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from bridge.errors import Unavailable
 
@@ -33,15 +33,15 @@ def write_line(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError as error:
-        forget_stdout()
+        forget(sys.stdout)
         reason = "nobody reads it" if error.errno == errno.EPIPE else error.strerror or str(error)
         raise Unavailable(f"cannot be written: {reason}", field="stdout", expected="somewhere to write") from None
 
 
-def forget_stdout() -> None:
-    """Send what is still to be written to stdout nowhere, so that the interpreter does not fail over it at its end."""
+def forget(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere, so that the interpreter does not fail over it at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 

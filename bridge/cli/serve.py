@@ -15,7 +15,7 @@ from bridge.whole_file import check_output
 
 
 @examples(
-    ("pose-bridge serve", "gRPC on 127.0.0.1:50551, ZeroMQ on tcp://127.0.0.1:50552, ops page on 127.0.0.1:50553."),
+    ("pose-bridge serve", "gRPC on 127.0.0.1:50551, ZeroMQ on :50552, ops page on :50553."),
     (
         "pose-bridge serve --config pose-bridge.toml --log-format json",
         "Settings from a file, one JSON object a log line.",

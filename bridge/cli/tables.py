@@ -40,6 +40,9 @@ def parts(table: Table, console: Console) -> Iterator[Table]:
 
 def _fits(table: Table, console: Console) -> bool:
     """Whether rich cuts no word or number: it may break a cell between words, and says with an ellipsis what it cut."""
+    ample = console.options.update(max_width=_AMPLE)
+    if console.measure(table, options=ample).minimum > console.width:
+        return False
     return _cut(table, console, console.width) == _cut(table, console, _AMPLE)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @examples(
     ("pose-bridge train --data motion --out mine.safetensors --minutes 60", "An hour on a folder; again to resume it."),
     (
-        "pose-bridge train --data motion --out mine.safetensors --init theirs.safetensors",
+        "pose-bridge train --data motion --out mine.safetensors --init a.safetensors",
         "Goes on from other weights instead of random ones.",
     ),
 )
