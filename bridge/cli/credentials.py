@@ -85,10 +85,10 @@ def with_credentials(*, curve: bool = True) -> Callable[[_Command], _Command]:
         signature = inspect.Signature(parameters, return_annotation=None)
 
         @functools.wraps(command)
-        def run(**given: Any) -> None:
-            files = CredentialFiles(**{name: given.pop(name) for name in names})
+        def run(*arguments: Any, **given: Any) -> None:
+            files = CredentialFiles(**{name: given.pop(name, None) for name in names})
             try:
-                command(**given, **{_PARAMETER: files})
+                command(*arguments, **given, **{_PARAMETER: files})
             except (Unavailable, DeadlineExceeded) as error:
                 error.expected = error.expected or "a server that runs there and answers"
                 raise

@@ -97,7 +97,7 @@ def test_a_closed_stdout_is_one_line_and_exit_code_1(closed: str) -> None:
 def test_a_stderr_that_is_full_or_closed_changes_no_exit_code() -> None:
     for where, code in (("2>/dev/full", 1), ("2>&-", 1)):
         done = subprocess.run(
-            ["bash", "-c", f'"$0" -m bridge.cli info --weights /nowhere {where}', sys.executable],
+            ["bash", "-c", f'"$0" -m bridge.cli config check /nowhere {where}', sys.executable],
             cwd=REPOSITORY,
             env=environment(),
             stdout=subprocess.PIPE,

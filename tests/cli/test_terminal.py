@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from tests.cli.helpers import environment, make_recording, run
+from bridge.cli.progress import announced, busy
+from tests.cli.helpers import environment, run
 from tests.support import REPOSITORY, tiny_weights
 
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9\d|10\d)[\d;]*m")
 MOVES = re.compile(r"\x1b\[\d*[A-HJK]|\x1b\[\?\d+[hl]")
 
@@ -42,38 +42,39 @@ def on_a_terminal(*arguments: object, **variables: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def plot(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[object, ...]]:
-    folder = tmp_path_factory.mktemp("plot")
-    recording, weights = make_recording(folder / "r.npz", count=90), tiny_weights(folder)
-
-    def arguments(out: Path) -> tuple[object, ...]:
-        return ("plot", recording, "--weights", weights, "--horizon-ms", 200, "--out", out)
-
-    return arguments
+def info(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    return "info", "--weights", tiny_weights(tmp_path_factory.mktemp("weights"))
 
 
-def test_a_terminal_has_colours_and_shows_what_goes_on(plot: Callable[..., tuple[object, ...]], tmp_path: Path) -> None:
-    shown = on_a_terminal(*plot(tmp_path / "a.png"))
-    assert COLOURS.search(shown)
+def test_a_terminal_has_colours_and_sees_what_goes_on(info: tuple[object, ...]) -> None:
+    shown = on_a_terminal(*info)
+    assert COLOUR.search(shown)
     assert MOVES.search(shown)
-    assert "Loading the weights ..." in shown
+    assert "loading the weights ..." in shown
 
 
-def test_no_colour_is_obeyed(plot: Callable[..., tuple[object, ...]], tmp_path: Path) -> None:
-    assert not COLOUR.search(on_a_terminal(*plot(tmp_path / "a.png"), NO_COLOR="1"))
-    assert not COLOUR.search(on_a_terminal("score", "--help", NO_COLOR="1"))
+def test_no_colour_is_obeyed(info: tuple[object, ...]) -> None:
+    for arguments in (info, ("score", "--help")):
+        shown = on_a_terminal(*arguments, NO_COLOR="1")
+        assert not COLOUR.search(shown)
 
 
-def test_a_terminal_that_can_do_nothing_gets_plain_lines(
-    plot: Callable[..., tuple[object, ...]], tmp_path: Path
-) -> None:
-    shown = on_a_terminal(*plot(tmp_path / "a.png"), TERM="dumb")
+def test_a_terminal_that_can_do_nothing_gets_plain_lines(info: tuple[object, ...]) -> None:
+    shown = on_a_terminal(*info, TERM="dumb")
     assert "\x1b" not in shown
-    assert "still written to" in shown
+    assert "loading" not in shown
+    assert "weights: refinement" in shown
 
 
-def test_in_a_pipe_there_are_plain_lines_and_no_bar(plot: Callable[..., tuple[object, ...]], tmp_path: Path) -> None:
-    done = run(*plot(tmp_path / "a.png"), env={"TERM": "xterm-256color"})
+def test_in_a_pipe_nothing_moves(info: tuple[object, ...]) -> None:
+    done = run(*info, env={"TERM": "xterm-256color"})
     assert done.returncode == 0
-    assert "\x1b" not in done.stderr and "━" not in done.stderr
-    assert done.stderr.splitlines()[0] == "Loading the weights ..."
+    assert "\x1b" not in done.stderr
+    assert "loading" not in done.stderr
+
+
+def test_where_nobody_watches_a_log_is_told_what_was_waited_for() -> None:
+    said = io.StringIO()
+    with announced(Console(file=said), "Starting a server"), busy(Console(file=said), "more"):
+        pass
+    assert said.getvalue() == "Starting a server ...\n"
