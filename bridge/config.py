@@ -308,6 +308,8 @@ def _as_ours(error: ValidationError, sources: Mapping[str, str]) -> InvalidInput
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return _unknown(f"settings.{name}", name)
-    expected = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+    expected = (
+        str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"].removeprefix("Input should be ")
+    )
     where = "" if sources[name] == "flag" else f" (from {sources[name]})"
     return InvalidInput(f"is {first['input']!r}{where}", field=f"settings.{name}", expected=expected)

@@ -32,6 +32,7 @@ import numpy as np
 
 from bridge.errors import InvalidInput
 from bridge.recordings import Clip, clip_frames
+from bridge.whole_file import whole_file
 
 SUFFIX = ".pbr"
 _HEADER = struct.Struct("<8sIIQ64s")
@@ -42,7 +43,8 @@ def save_native_recording(path: Path, clip: Clip) -> int:
     """Write a clip; return the file's length in bytes.
 
     Raises:
-        InvalidInput: if the layout's name does not fit.
+        InvalidInput: if the layout's name does not fit, or the file cannot be written.
+        ResourceExhausted: if there is no room for the file.
     """
     layout = clip.layout_id.encode()
     if len(layout) > 64:
@@ -59,5 +61,6 @@ def save_native_recording(path: Path, clip: Clip) -> int:
         if frame.root_m is not None:
             row["root_m"] = frame.root_m
     data = _HEADER.pack(_MAGIC, joints, int(has_root), clip.frames, layout) + rows.tobytes()
-    Path(path).write_bytes(data)
+    with whole_file(path, field="export") as draft:
+        draft.write_bytes(data)
     return len(data)

@@ -9,7 +9,6 @@ undetected), ``timestamp_us`` or ``timestamp_ms``, and optionally ``fps``, ``lay
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 import zlib
@@ -26,6 +25,7 @@ from bridge.frames import Frame
 from bridge.limits import MAX_COORDINATE_M
 from bridge.motion_files import MotionFile, find_motion_files, refused
 from bridge.skeleton import MEDIAPIPE_POSE_33, get_layout
+from bridge.whole_file import whole_file
 
 BUNDLED_RECORDING = Path(__file__).parent / "cli" / "data" / "sports2d_demo.npz"
 """A real MediaPipe recording to try things with; where it comes from is written beside it."""
@@ -140,7 +140,8 @@ def save_recording(
     text: ``subject``, ``action``, ``source``, ``licence`` and others.
 
     Raises:
-        InvalidInput: if the arrays do not fit together, or `load_clips` would refuse them.
+        InvalidInput: if the arrays do not fit together, `load_clips` would refuse them, or the file cannot be written.
+        ResourceExhausted: if there is no room for the file.
     """
     path = Path(path)
     world = np.concatenate([pose_m, visibility[..., None]], axis=-1)
@@ -154,10 +155,8 @@ def save_recording(
     if root_m is not None:
         arrays["root"] = np.asarray(root_m, np.float32)
     _recording_clip(MotionFile(path, path.stem, path.stem, {}), arrays)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.replace(partial, path)
 
 
 def read_npz(file: MotionFile) -> Iterator[Clip]:
@@ -169,6 +168,9 @@ def read_npz(file: MotionFile) -> Iterator[Clip]:
     """
     path = file.path
     try:
+        # numpy takes what it does not know for a pickle, and says how to load that.
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no npz file, or not all of one")
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single bare array")

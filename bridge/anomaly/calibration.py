@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import struct
 import zipfile
 import zlib
@@ -37,6 +36,7 @@ from bridge.anomaly.scored import SCORE_NAMES, FrameScores, ScoredTrack
 from bridge.anomaly.surprise import SurpriseModel
 from bridge.anomaly.track import SCORED_SAMPLES
 from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput
+from bridge.whole_file import whole_file
 
 BUNDLED_CALIBRATION = Path(__file__).parent / "data" / "mediapipe_pose_33.npz"
 SCORES_VERSION = 2
@@ -293,6 +293,7 @@ class Calibration:
 
         Raises:
             InvalidInput: if the file cannot be written.
+            ResourceExhausted: if there is no room for it.
         """
         about = {
             "format": _FORMAT,
@@ -300,25 +301,17 @@ class Calibration:
             "report": asdict(self.report),
             "settings": asdict(self.settings),
         }
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    allow_pickle=False,
-                    about=np.asarray(json.dumps(about)),
-                    values=self._values,
-                    alarms=self._curve.alarms,
-                    excess=np.array([self._curve.excess]),
-                    **self.model.to_arrays(),
-                    **{f"ranking_{name}": array for name, array in self._ranking.to_arrays().items()},
-                )
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise InvalidInput(
-                f"cannot write {path}: {error.strerror}", field="out", expected="a path that can be written"
-            ) from None
+        with whole_file(path) as draft, draft.open("wb") as file:
+            np.savez_compressed(
+                file,
+                allow_pickle=False,
+                about=np.asarray(json.dumps(about)),
+                values=self._values,
+                alarms=self._curve.alarms,
+                excess=np.array([self._curve.excess]),
+                **self.model.to_arrays(),
+                **{f"ranking_{name}": array for name, array in self._ranking.to_arrays().items()},
+            )
 
     @classmethod
     def load(cls, path: Path | str) -> Calibration:
@@ -333,8 +326,12 @@ class Calibration:
                 f"no such file: {path}", field="calibration", expected="what `pose-bridge calibrate` writes"
             )
         try:
+            if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and say how to load that
+                raise ValueError("it is no npz file, or not all of one")
             with np.load(path, allow_pickle=False) as archive:
                 arrays: dict[str, NDArray[Any]] = {key: archive[key] for key in archive.files}
+            if "about" not in arrays:
+                raise ValueError("it is no calibration")
             about = json.loads(str(arrays.pop("about").item()))
             if about["format"] != _FORMAT:
                 raise CheckpointError(

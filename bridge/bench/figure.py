@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from bridge.bench.rows import Row
+from bridge.whole_file import whole_file
 
 # Okabe and Ito 2008: told apart whatever one's colour vision.
 _LOOP, _OURS, _CEILING = "#D55E00", "#0072B2", "#555555"
@@ -58,4 +59,5 @@ def draw_figure(rows: Sequence[Row], path: Path, *, machine: str, threads: int) 
         axes.legend(frameon=False, fontsize=9, loc="lower right")
     ran_on = f"{machine}, {threads} thread{'s' if threads > 1 else ''}"
     figure.suptitle(f"{ran_on}; at the points: share of the ceiling, speed-up over one sample at a time", fontsize=10)
-    figure.savefig(path)
+    with whole_file(path, field="figure", keep_suffix=True) as draft:
+        figure.savefig(draft)

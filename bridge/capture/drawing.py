@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from bridge.capture.detector import Detection
 from bridge.capture.libraries import load_cv2
-from bridge.capture.recorder import check_output
 from bridge.capture.stream import Seen
 from bridge.errors import FailedPrecondition, ResourceExhausted
 from bridge.skeleton import MEDIAPIPE_POSE_33
+from bridge.whole_file import check_output
 
 # Blue, green, red; told apart by people who see colours differently (Okabe and Ito).
 _COLOURS = ((0, 159, 230), (233, 180, 86), (115, 158, 0), (167, 121, 204), (66, 228, 240), (0, 94, 213))
@@ -62,7 +62,7 @@ class AnnotatedVideo:
     """
 
     def __init__(self, path: Path, *, fps: float) -> None:
-        check_output(path, ".mp4", field="annotated")
+        check_output(path, field="annotated", suffixes=(".mp4",))
         self.path = path
         self._fps = fps if fps > 0 else _DEFAULT_FPS
         self._partial = path.with_name(f"{path.stem}.partial{path.suffix}")

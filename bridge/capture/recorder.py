@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import InvalidInput, ResourceExhausted
 from bridge.frames import Frame
 from bridge.recordings import save_recording
 from bridge.skeleton import MEDIAPIPE_POSE_33
+from bridge.whole_file import check_output
 
 _SUFFIX = ".npz"
 
@@ -28,7 +28,7 @@ class Recorder:
     """
 
     def __init__(self, path: Path, avatars: Sequence[str]) -> None:
-        check_output(path, _SUFFIX, field="out")
+        check_output(path, suffixes=(_SUFFIX,))
         self._paths = {avatar: _path_of(path, avatar, alone=len(avatars) == 1) for avatar in avatars}
         self._times_us: list[int] = []
         self._rows: dict[str, list[NDArray[np.float32] | None]] = {avatar: [] for avatar in avatars}
@@ -45,7 +45,8 @@ class Recorder:
         ``fps`` is the nominal rate in Hz, 0 to take the median of what came. ``notes`` are kept in the files.
 
         Raises:
-            ResourceExhausted: if a file cannot be written.
+            InvalidInput: if a file cannot be written.
+            ResourceExhausted: if there is no room for one.
         """
         times_us = np.array(self._times_us, np.int64)
         if fps <= 0:
@@ -57,40 +58,19 @@ class Recorder:
                 continue
             landmarks = np.stack([missing if row is None else row for row in rows])
             path = self._paths[avatar]
-            try:
-                save_recording(
-                    path,
-                    pose_m=landmarks[..., :3],
-                    visibility=np.nan_to_num(landmarks[..., 3]),
-                    timestamp_us=times_us,
-                    fps=fps,
-                    layout_id=MEDIAPIPE_POSE_33.id,
-                    root_m=None,
-                    half_precision=False,
-                    **notes,
-                )
-            except OSError as error:
-                raise ResourceExhausted(
-                    f"cannot write {path}: {error.strerror or error}",
-                    field="out",
-                    expected="a file that can be written",
-                ) from error
+            save_recording(
+                path,
+                pose_m=landmarks[..., :3],
+                visibility=np.nan_to_num(landmarks[..., 3]),
+                timestamp_us=times_us,
+                fps=fps,
+                layout_id=MEDIAPIPE_POSE_33.id,
+                root_m=None,
+                half_precision=False,
+                **notes,
+            )
             written[avatar] = path
         return written
-
-
-def check_output(path: Path, suffix: str, *, field: str) -> None:
-    """Refuse early what could not be written in the end.
-
-    Raises:
-        InvalidInput: if the path has another suffix, is a folder, or lies in none.
-    """
-    if path.suffix.lower() != suffix:
-        raise InvalidInput(f"is {path}", field=field, expected=f"a file that ends in {suffix}")
-    if path.is_dir():
-        raise InvalidInput(f"{path} is a folder", field=field, expected="a file to write")
-    if not path.parent.is_dir():
-        raise InvalidInput(f"there is no folder {path.parent}", field=field, expected="an existing folder")
 
 
 def _path_of(path: Path, avatar: str, *, alone: bool) -> Path:

@@ -3,116 +3,108 @@
 from __future__ import annotations
 
 import getpass
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from bridge.cli.credentials import (
-    CurveKey,
-    CurveServerKey,
-    TlsCa,
-    TlsCert,
-    TlsKey,
-    TokenFile,
-    client_credentials,
-)
+from bridge.cli.credentials import NO_CREDENTIALS, CredentialFiles, with_credentials
+from bridge.cli.help_page import CommandPage, GroupPage, examples
+from bridge.cli.options import DEFAULT_SERVER, AsJson, OnlyAvatar, OnlyClient, Server
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy
 from bridge.limits import MAX_ALERTS_PER_ANSWER
 
 if TYPE_CHECKING:
     from bridge.client import AlertsClient
 
-alerts = typer.Typer(
-    name="alerts", help="Look alerts of a running server up, and acknowledge them.", no_args_is_help=True
-)
+alerts = typer.Typer(name="alerts", cls=GroupPage, no_args_is_help=True)
 
-_Server = Annotated[
-    str, typer.Option("--server", metavar="ADDRESS", help="HOST:PORT (gRPC) or tcp://HOST:PORT (ZeroMQ).")
-]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
-_DEFAULT_SERVER = "127.0.0.1:50551"
+_AlertId = Annotated[str, typer.Argument(help="Id of the alert; `alerts list` shows it.")]
+_SOME_ID = "01JDSX3V7Q"
 
 
 @alerts.callback()
+@examples(("pose-bridge alerts list --active", "What is on now, on the server of this machine."))
 def _alerts() -> None:
     """Look alerts of a running server up, and acknowledge them."""
 
 
-@alerts.command(name="list")
+@alerts.command(name="list", cls=CommandPage)
+@examples(
+    ("pose-bridge alerts list --active", "What is on now, on the server of this machine."),
+    ("pose-bridge alerts list --client my-game --limit 100 --json", "The last hundred of one client, for a program."),
+)
+@with_credentials()
 def list_alerts(
-    server: _Server = _DEFAULT_SERVER,
+    server: Server = DEFAULT_SERVER,
     active: Annotated[bool, typer.Option("--active", help="Only alerts that are on.")] = False,
-    avatar: Annotated[str, typer.Option(help="Only of this avatar.")] = "",
-    client: Annotated[str, typer.Option(help="Only of this client.")] = "",
+    avatar: OnlyAvatar = "",
+    client: OnlyClient = "",
     limit: Annotated[int, typer.Option(min=1, max=MAX_ALERTS_PER_ANSWER, help="At most so many.")] = 20,
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    curve_server_key: CurveServerKey = None,
-    curve_key: CurveKey = None,
-    as_json: _Json = False,
+    credentials: CredentialFiles = NO_CREDENTIALS,
+    as_json: AsJson = False,
 ) -> None:
     """List alerts as they stand, last raised first."""
     from bridge.cli.watch_view import alerts_table
     from bridge.wire.alerts import alert_to_json
 
-    reader = _reader(server, token_file, tls_ca, tls_cert, tls_key, curve_server_key, curve_key)
-    page = reader.newest(limit=limit, client_name=client, avatar_id=avatar, active_only=active)
-    Console(stderr=True).print(alerts_table(list(page.alerts)))
+    reader = _reader(server, credentials)
+    console = Console(stderr=True)
+    with busy(console, f"asking {server}"):
+        page = reader.newest(limit=limit, client_name=client, avatar_id=avatar, active_only=active)
+    console.print(alerts_table(list(page.alerts)))
     if as_json:
-        print(json.dumps({"alerts": [alert_to_json(a) for a in page.alerts], "last_cursor": page.last_cursor}))
+        write_json({"alerts": [alert_to_json(a) for a in page.alerts], "last_cursor": page.last_cursor})
 
 
-@alerts.command()
+@alerts.command(cls=CommandPage)
+@examples((f'pose-bridge alerts ack {_SOME_ID} --by Ada --note "a cat walked by"', "Says who saw it, and what it was."))
+@with_credentials()
 def ack(
-    alert_id: Annotated[str, typer.Argument(help="Id of the alert.")],
-    server: _Server = _DEFAULT_SERVER,
+    alert_id: _AlertId,
+    server: Server = DEFAULT_SERVER,
     by: Annotated[str | None, typer.Option(help="Who saw it. [default: your user name]")] = None,
     note: Annotated[str, typer.Option(help="Anything to add.")] = "",
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    curve_server_key: CurveServerKey = None,
-    curve_key: CurveKey = None,
-    as_json: _Json = False,
+    credentials: CredentialFiles = NO_CREDENTIALS,
+    as_json: AsJson = False,
 ) -> None:
     """Note that you saw an alert; the first one who does counts. Where tokens are used it takes the scope "admin"."""
     from bridge.wire.alerts import alert_to_json
 
-    reader = _reader(server, token_file, tls_ca, tls_cert, tls_key, curve_server_key, curve_key)
-    alert = reader.acknowledge(alert_id, by or getpass.getuser(), note)
+    reader = _reader(server, credentials)
+    with busy(Console(stderr=True), f"telling {server}"):
+        alert = reader.acknowledge(alert_id, by or getpass.getuser(), note)
     typer.echo(f"{alert.id}: acknowledged by {alert.acknowledged_by}", err=True)
     if as_json:
-        print(json.dumps({"alert": alert_to_json(alert)}))
+        write_json({"alert": alert_to_json(alert)})
 
 
-@alerts.command()
+@alerts.command(cls=CommandPage)
+@examples((f"pose-bridge alerts show {_SOME_ID} --out alert.npz", "Keeps what was seen, for `pose-bridge score`."))
+@with_credentials()
 def show(
-    alert_id: Annotated[str, typer.Argument(help="Id of the alert.")],
+    alert_id: _AlertId,
     out: Annotated[
         Path | None, typer.Option(help="Write what was seen as a recording (.npz) that `score` reads.")
     ] = None,
-    server: _Server = _DEFAULT_SERVER,
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    curve_server_key: CurveServerKey = None,
-    curve_key: CurveKey = None,
-    as_json: _Json = False,
+    server: Server = DEFAULT_SERVER,
+    credentials: CredentialFiles = NO_CREDENTIALS,
+    as_json: AsJson = False,
 ) -> None:
     """Show one alert, and what was seen, scored and forecast when it was raised."""
     from bridge.cli.watch_view import alerts_table, bar_of
     from bridge.recordings import save_recording
+    from bridge.whole_file import check_output
     from bridge.wire.alerts import alert_to_json
 
-    reader = _reader(server, token_file, tls_ca, tls_cert, tls_key, curve_server_key, curve_key)
-    alert, snapshot = reader.snapshot(alert_id)
+    if out is not None:
+        check_output(out)
+    reader = _reader(server, credentials)
     console = Console(stderr=True)
+    with busy(console, f"asking {server}"):
+        alert, snapshot = reader.snapshot(alert_id)
     console.print(alerts_table([alert]))
     document: dict[str, object] = {"alert": alert_to_json(alert), "frames": 0}
     if snapshot is not None:
@@ -139,26 +131,10 @@ def show(
             )
             document["out"] = str(out)
     if as_json:
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
-def _reader(
-    server: str,
-    token_file: Path | None,
-    tls_ca: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    curve_server_key: Path | None,
-    curve_key: Path | None,
-) -> AlertsClient:
+def _reader(server: str, credentials: CredentialFiles) -> AlertsClient:
     from bridge.client import AlertsClient
 
-    credentials = client_credentials(
-        token_file=token_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        curve_server_key=curve_server_key,
-        curve_key=curve_key,
-    )
-    return AlertsClient(server, **credentials)
+    return AlertsClient(server, **credentials.read())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -13,10 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.status import Status
 
 from bridge.cli.bench_saver import bench_saver
 from bridge.cli.bench_serve import bench_serve
+from bridge.cli.help_page import CommandPage, GroupPage, examples
+from bridge.cli.options import AsJson, Device, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, telling
+from bridge.cli.tables import print_tables
 from bridge.errors import InvalidInput
 from bridge.limits import MAX_HORIZON_STEPS, MAX_SAMPLES
 
@@ -28,7 +31,7 @@ FULL_BATCHES = (1, 16, 64)
 DEFAULT_SAMPLES = 32
 _LOG_COLUMNS = 120
 
-bench = typer.Typer(name="bench", help="Measure the speed of this machine.", no_args_is_help=True)
+bench = typer.Typer(name="bench", cls=GroupPage, no_args_is_help=True)
 
 
 class Preset(StrEnum):
@@ -40,38 +43,49 @@ class Preset(StrEnum):
 
 
 @bench.callback()
+@examples(("pose-bridge bench rollout --quick", "How fast forecasts are drawn here, in under a minute."))
 def _bench() -> None:
     """Measure the speed of this machine."""
 
 
-bench.command("serve")(bench_serve)
-bench.command("saver")(bench_saver)
+bench.command("serve", cls=CommandPage)(bench_serve)
+bench.command("saver", cls=CommandPage)(bench_saver)
 
 
-@bench.command()
+@bench.command(cls=CommandPage)
+@examples(
+    ("pose-bridge bench rollout --quick", "Both networks, two batch sizes, in under a minute."),
+    (
+        "pose-bridge bench rollout --preset default --batch 1,8 --figure speed.png",
+        "Your batches, as a picture.",
+    ),
+)
 def rollout(
     preset: Annotated[
-        Preset, typer.Option(help="default: the weights. paper: the sizes of the published network.")
+        Preset, typer.Option(help="default: the weights file. paper: the sizes of the published network.")
     ] = Preset.both,
     batch: Annotated[
-        str | None, typer.Option(help="Numbers of windows, with commas; else 1,16,64, with --quick 1,16.")
+        str | None,
+        typer.Option(metavar="N,N", help="Numbers of windows, with commas. [default: 1,16,64, with --quick 1,16]"),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, max=MAX_SAMPLES, help="Of each window; else 32, paper 100.")
+        int | None,
+        typer.Option(min=1, max=MAX_SAMPLES, help="Trajectories drawn for each forecast. [default: 32, paper 100]"),
     ] = None,
-    horizon: Annotated[
-        int | None, typer.Option(min=1, max=MAX_HORIZON_STEPS, help="Frames; else one second, paper 16.")
+    horizon_frames: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_HORIZON_STEPS, help="How far ahead, frames. [default: one second, paper 16]"),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else torch decides.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    weights: Annotated[Path | None, typer.Option(help="Weights of the default preset; else the bundled ones.")] = None,
+    threads: Threads = None,
+    device: Device = "auto",
+    weights: Weights = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw time against batch size into this .png or .svg file.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer repeats, an eighth of the loop, under a minute.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time whole rollouts next to the matrix products they consist of and to a loop that draws sample by sample.
 
@@ -80,29 +94,30 @@ def rollout(
     """
     batches = parse_batches(batch) if batch is not None else QUICK_BATCHES if quick else FULL_BATCHES
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.bench import (
-        DEFINITIONS,
-        FULL,
-        QUICK,
-        PaperNet,
-        PaperSizes,
-        Row,
-        default_workload,
-        formula,
-        machine,
-        measure,
-        paper_workload,
-        to_json,
-        to_tables,
-    )
-    from bridge.evaluation.figure import check_figure_path
-    from bridge.forecaster import Forecaster, pick_device
+        from bridge.bench import (
+            DEFINITIONS,
+            FULL,
+            QUICK,
+            PaperNet,
+            PaperSizes,
+            Row,
+            default_workload,
+            formula,
+            machine,
+            measure,
+            paper_workload,
+            to_json,
+            to_tables,
+        )
+        from bridge.evaluation.figure import check_figure_path
+        from bridge.forecaster import Forecaster, pick_device
 
     if figure is not None:
         check_figure_path(figure)
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
     chosen = pick_device(device)
     if threads is not None:
@@ -110,24 +125,24 @@ def rollout(
     makers: list[Callable[[], Workload]] = []
     if preset in (Preset.default, Preset.both):
         forecaster = Forecaster.load(weights, device=str(chosen), threads=threads)
-        sizes = {"samples": samples or DEFAULT_SAMPLES, "horizon": horizon or round(forecaster.rate_hz)}
+        sizes = {"samples": samples or DEFAULT_SAMPLES, "horizon": horizon_frames or round(forecaster.rate_hz)}
         makers += [partial(default_workload, forecaster, batch=count, **sizes) for count in batches]
     if preset in (Preset.paper, Preset.both):
         paper = PaperSizes()
         net = PaperNet(paper).eval().to(chosen)
-        sizes = {"samples": samples or paper.samples, "horizon": horizon or paper.horizon_frames}
+        sizes = {"samples": samples or paper.samples, "horizon": horizon_frames or paper.horizon_frames}
         makers += [partial(paper_workload, net, batch=count, **sizes) for count in batches]
     rows: list[Row] = []
     formulas: dict[str, list[str]] = {}
-    with console.status("") as status:
+    with telling(console) as tell:
         for make in makers:
             workload = make()
             formulas.setdefault(workload.preset, [f"batch {workload.batch}:", *formula(workload.gemms)])
-            rows.append(measure(workload, QUICK if quick else FULL, progress=partial(_tell, status, workload)))
+            rows.append(measure(workload, QUICK if quick else FULL, progress=partial(_tell, tell, workload)))
     used = torch.get_num_threads()
     for name, lines in formulas.items():
         console.print(f"[bold]Work of the {name} preset[/bold]", *lines, sep="\n", highlight=False)
-    console.print(*to_tables(rows))
+    print_tables(console, *to_tables(rows))
     for name, meaning in DEFINITIONS.items():
         console.print(f"[cyan]{name}[/cyan]: {meaning}", highlight=False)
     elapsed_s = time.monotonic() - began
@@ -140,11 +155,11 @@ def rollout(
         draw_figure(rows, figure, machine=machine(chosen), threads=used)
     if as_json:
         document = {**to_json(rows, formulas, chosen, used), "quick": quick, "elapsed_s": round(elapsed_s, 1)}
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
-def _tell(status: Status, workload: Workload, what: str) -> None:
-    status.update(f"{workload.preset}, batch {workload.batch}: {what}")
+def _tell(tell: Callable[[str], None], workload: Workload, what: str) -> None:
+    tell(f"{workload.preset}, batch {workload.batch}: {what}")
 
 
 def parse_batches(text: str) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile, read_motion
-from bridge.limits import MAX_SAMPLES, MAX_SILENCE_MS, MIN_SAMPLES, MIN_SILENCE_MS
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
+from bridge.limits import MAX_SILENCE_MS, MIN_SILENCE_MS
 
 if TYPE_CHECKING:
     from bridge.recordings import Clip
@@ -24,33 +27,35 @@ QUICK_SECONDS = 5.0
 _LOG_COLUMNS = 140
 
 
+@examples(
+    ("pose-bridge bench saver --quick", "On the bundled recording, in seconds."),
+    ("pose-bridge bench saver --data motion --figure saved.png", "On a folder, with a picture; takes minutes."),
+)
 def bench_saver(
     data: Annotated[Path | None, typer.Option(help="Motion file, recording, BVH file, or a folder of them.")] = None,
     joint_map: JointMapFile = None,
-    split: Annotated[
-        str, typer.Option(help="Split named in the data's index.csv; everything is used where there is none.")
-    ] = "validation",
+    split: Split = "validation",
     recording: Annotated[
         list[Path] | None,
         typer.Option(help="A recording; may be given several times. [default: the bundled one, without --data]"),
     ] = None,
     seconds: Annotated[float, typer.Option(min=2, help="Take the middle of clips that are longer.")] = 6.0,
-    samples: Annotated[int, typer.Option(min=MIN_SAMPLES, max=MAX_SAMPLES, help="Of each forecast.")] = 32,
+    samples: Samples = 32,
     max_silence_ms: Annotated[
         int, typer.Option(min=MIN_SILENCE_MS, max=MAX_SILENCE_MS, help="Longest time without a sent frame.")
     ] = 500,
     latency_ms: Annotated[
         float, typer.Option(min=0, max=1000, help="From a frame's capture to its forecast being there.")
     ] = 50.0,
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw error against bytes saved into this .png or .svg.")] = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw error by bytes saved into this .png or .svg file.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help=f"At most {QUICK_CLIPS} clips, {QUICK_SECONDS:g} s of each.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send recordings with every 2nd, 3rd or 5th frame, or those that left the forecast; hold that against all frames.
 
@@ -58,30 +63,30 @@ def bench_saver(
     recordings' own time. The table goes to stderr.
     """
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.bench import machine
-    from bridge.bench.saver import DEFINITIONS, Settings, draw_figure, measure, shortened, to_json, to_table
-    from bridge.evaluation.figure import check_figure_path
-    from bridge.evaluation.windows import even_subset
-    from bridge.forecaster import Forecaster
+        from bridge.bench import machine
+        from bridge.bench.saver import DEFINITIONS, Settings, draw_figure, measure, shortened, to_json, to_table
+        from bridge.evaluation.figure import check_figure_path
+        from bridge.evaluation.windows import even_subset
+        from bridge.forecaster import Forecaster
 
     if figure is not None:
         check_figure_path(figure)
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began = time.monotonic()
-    forecaster = Forecaster.load(weights, device=device, threads=threads)
+    with busy(console, "loading the weights"):
+        forecaster = Forecaster.load(weights, device=device, threads=threads)
     clips = _clips(data, split, recording, joint_map, console)
     if quick:
         clips = even_subset(clips, QUICK_CLIPS)
     clips = [shortened(clip, min(seconds, QUICK_SECONDS) if quick else seconds) for clip in clips]
     settings = Settings(samples, min(FUTURES, samples), max_silence_ms, latency_ms, seed)
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=sum(clip.frames for clip in clips))
-        tallies = measure(forecaster, clips, settings, progress=lambda count: bar.update(task, advance=count))
+    with counting(console, "frames", sum(clip.frames for clip in clips)) as advance:
+        tallies = measure(forecaster, clips, settings, progress=advance)
     elapsed_s = time.monotonic() - began
-    console.print(to_table(tallies))
+    print_tables(console, to_table(tallies))
     for name, meaning in DEFINITIONS.items():
         console.print(f"[cyan]{name}[/cyan]: {meaning}", highlight=False)
     spans_s = sum(float(clip.timestamp_us[-1] - clip.timestamp_us[0]) for clip in clips) * 1e-6
@@ -110,7 +115,7 @@ def bench_saver(
             "rows": to_json(tallies),
             "definitions": DEFINITIONS,
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
 def _of(clips: list[Clip]) -> str:
@@ -124,5 +129,5 @@ def _clips(
 
     chosen = [] if data is None else select_clips(read_motion(data, joint_map, console), split)
     for path in recordings or ([BUNDLED_RECORDING] if data is None else []):
-        chosen += read_motion(path, joint_map, console)
+        chosen += read_motion(path, joint_map, console, field="recording")
     return chosen

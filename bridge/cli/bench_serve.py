@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import telling
+from bridge.cli.setting_options import setting_option
+from bridge.cli.tables import print_tables
+from bridge.client.address import TransportKind
+
 _LOG_COLUMNS = 140
-
-
-class Transport(StrEnum):
-    """How messages travel."""
-
-    grpc = "grpc"
-    zmq = "zmq"
 
 
 class EngineKind(StrEnum):
@@ -37,29 +36,38 @@ class Placement(StrEnum):
     process = "process"
 
 
+@examples(
+    (
+        "pose-bridge bench serve --avatars 2 --seconds 8",
+        "Two avatars at 30 Hz over gRPC, forecast with the bundled weights.",
+    ),
+    ("pose-bridge bench serve --engine null --avatars 64 --transport zmq", "What the service costs without forecasts."),
+    (
+        "pose-bridge bench serve --find-capacity --overload 3",
+        "The most it serves, and what three times that does to it.",
+    ),
+)
 def bench_serve(
     avatars: Annotated[
-        int | None, typer.Option(min=1, help="Avatars; else 70 % of the capacity that was found, else 64.")
+        int | None, typer.Option(min=1, help="Avatars. [default: 70 % of the capacity that was found, else 64]")
     ] = None,
     hz: Annotated[float, typer.Option(min=10, max=240, help="Frames a second of every avatar.")] = 30.0,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Of a load, after the warm-up.")] = 10.0,
-    transport: Annotated[Transport, typer.Option(help="How messages travel.")] = Transport.grpc,
+    transport: Annotated[TransportKind, typer.Option(help="How frames travel.")] = TransportKind.GRPC,
     sessions: Annotated[
-        int | None, typer.Option(min=1, help="Connections; else one for every 8 avatars, at most 64.")
+        int | None, typer.Option(min=1, help="Connections. [default: one for every 8 avatars, at most 64]")
     ] = None,
-    clients: Annotated[int | None, typer.Option(min=1, help="Processes that hold them; else one a core.")] = None,
+    clients: Annotated[int | None, typer.Option(min=1, help="Processes that hold them. [default: one a core]")] = None,
     batched: Annotated[
         bool, typer.Option("--batched", help="One message a session and frame, not one an avatar and frame.")
     ] = False,
-    engine: Annotated[EngineKind, typer.Option(help="local: the forecaster. null: canned arrays.")] = EngineKind.local,
-    engine_placement: Annotated[
-        Placement | None, typer.Option(help="Where the engine runs; else as serve decides.")
-    ] = None,
+    engine: Annotated[EngineKind, setting_option("engine")] = EngineKind.local,
+    engine_placement: Annotated[Placement | None, setting_option("engine_placement")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of the engine; else one a server core where pinned.")
+        int | None, typer.Option(min=1, help="CPU threads. [default: one a server core where pinned]")
     ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights file; else the bundled one.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = None,
+    weights: Weights = None,
+    device: Annotated[str | None, setting_option("device")] = None,
     pin: Annotated[
         bool, typer.Option("--pin/--no-pin", help="Server and clients on cores of their own, where there are two.")
     ] = True,
@@ -82,7 +90,7 @@ def bench_serve(
         str | None,
         typer.Option(metavar="NAMES", help="Also: what others notice of faults; names with commas, or all."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the load of many games on a server of its own and say what became of every frame.
 
@@ -136,11 +144,11 @@ def bench_serve(
     )
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_COLUMNS)
     began_s = time.monotonic()
-    with console.status("") as status:
-        report = run_bench(options, progress=status.update)
-    console.print(*to_tables(report))
+    with telling(console) as tell:
+        report = run_bench(options, progress=tell)
+    print_tables(console, *to_tables(report))
     for line in to_lines(report):
         console.print(line, highlight=False)
     if as_json:
         document = {**to_json(report), "elapsed_s": round(time.monotonic() - began_s, 1)}
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.clips import JointMapFile, read_motion
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Seed, Split, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
 from bridge.errors import InvalidInput
+from bridge.whole_file import check_output
 
 if TYPE_CHECKING:
     from bridge.anomaly import Calibration
@@ -23,44 +26,48 @@ if TYPE_CHECKING:
 _RATES = (60.0, 12.0, 1.0, 0.1)
 
 
+@examples(
+    (
+        "pose-bridge calibrate motion --out mine.npz",
+        "Of a folder, what its index.csv calls calibration; else all of it.",
+    ),
+    ("pose-bridge calibrate monday.npz tuesday.npz --out mine.npz", "Of single recordings."),
+)
 def calibrate(
     recordings: Annotated[
-        list[Path], typer.Argument(help="Recordings, motion files, BVH files, or folders of them: normal motion only.")
+        list[Path],
+        typer.Argument(help="Recordings, motion files, BVH files, or folders of them: normal motion only."),
     ],
     out: Annotated[Path, typer.Option(help="File to write, for `serve --calibration`.")],
     joint_map: JointMapFile = None,
-    split: Annotated[
-        str, typer.Option(help="Split named in a folder's index.csv; everything is used where there is none.")
-    ] = "calibration",
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the forecasts.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    split: Split = "calibration",
+    weights: Weights = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Calibrate p-values and alert thresholds on motion that neither trained nor tuned the weights.
 
     Costs about 5 ms a frame. An hour of what your players or patients normally do is a good beginning; the report says
     what less supports.
     """
-    from bridge.anomaly import Calibration, identity_of, replay
-    from bridge.forecaster import Forecaster
-
-    if not out.parent.is_dir():
-        raise InvalidInput(f"there is no folder {out.parent}", field="out", expected="an existing folder")
-    if out.is_dir():
-        raise InvalidInput(f"{out} is a folder", field="out", expected="a file to write")
     console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge.anomaly import Calibration, identity_of, replay
+        from bridge.forecaster import Forecaster
+
+    check_output(out)
     given = _clips(recordings, split, joint_map, console)
     clips = _without_copies(given)
     if len(clips) < len(given):
         console.print(f"{len(given) - len(clips)} of {len(given)} tracks are copies of others and count once.")
-    forecaster = Forecaster.load(weights, device=device, threads=threads)
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("frames", total=sum(clip.frames for clip in clips))
-        tracks = replay(forecaster, clips, seed=seed, progress=lambda frames: bar.update(task, advance=frames))
-    made = Calibration.fit([track.scored for track in tracks], identity_of(forecaster))
+    with busy(console, "loading the weights"):
+        forecaster = Forecaster.load(weights, device=device, threads=threads)
+    with counting(console, "frames", sum(clip.frames for clip in clips)) as advance:
+        tracks = replay(forecaster, clips, seed=seed, progress=advance)
+    with busy(console, "finding thresholds"):
+        made = Calibration.fit([track.scored for track in tracks], identity_of(forecaster))
     made.save(out)
     console.print(_text(made, out))
     if as_json:
@@ -70,13 +77,14 @@ def calibrate(
             **asdict(made.report),
             "thresholds": [{"false_alarms_per_hour": rate, "threshold": made.threshold(rate)} for rate in _RATES],
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
 def _clips(paths: Sequence[Path], split: str, joint_map: Path | None, console: Console) -> list[Clip]:
     from bridge.evaluation.windows import select_clips
 
-    clips = [clip for path in paths for clip in select_clips(read_motion(path, joint_map, console), split)]
+    read = [read_motion(path, joint_map, console, field="recordings") for path in paths]
+    clips = [clip for clips_of_one in read for clip in select_clips(clips_of_one, split)]
     layouts = sorted({clip.layout_id for clip in clips})
     if len(layouts) > 1:
         raise InvalidInput(f"have the layouts {layouts}", field="recordings", expected="one layout")

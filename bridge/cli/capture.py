@@ -7,18 +7,26 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.credentials import CurveKey, CurveServerKey, TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
+from bridge.cli.credentials import NO_CREDENTIALS, CredentialFiles, with_credentials
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, SendTo
 from bridge.errors import InvalidInput
 
 
+@examples(
+    ("pose-bridge capture 0 --to 127.0.0.1:50551", "Streams the first camera to a server here."),
+    (
+        "pose-bridge capture walk.mp4 --out walk.npz --annotated walk-seen.mp4",
+        "Records a video, and draws what it saw.",
+    ),
+)
+@with_credentials()
 def capture(
     source: Annotated[
-        str, typer.Argument(help="A camera's number (0 for the first), a video file, or a folder of images.")
+        str,
+        typer.Argument(help="A camera's number (0 for the first), a video file, or a folder of images."),
     ],
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="ADDRESS", help="Server: HOST:PORT (gRPC) or tcp://HOST:PORT (ZeroMQ)."),
-    ] = None,
+    to: SendTo = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", help="Recording; with several avatars FILE.AVATAR.npz for each.")
     ] = None,
@@ -63,15 +71,11 @@ def capture(
         float | None, typer.Option(help="Of a folder's images (else 30), or what a camera is asked for.")
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so long by the pictures' times. [default: at the end]")
+        float | None,
+        typer.Option(min=0.1, help="End after so long by the pictures' times. [default: at the end]"),
     ] = None,
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    curve_server_key: CurveServerKey = None,
-    curve_key: CurveKey = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    credentials: CredentialFiles = NO_CREDENTIALS,
+    as_json: AsJson = False,
 ) -> None:
     """Find people in pictures with MediaPipe and send or record their poses: 33 landmarks in metres.
 
@@ -124,13 +128,6 @@ def capture(
         min_confidence=min_confidence,
         fps=fps,
         seconds=seconds,
-        credentials=client_credentials(
-            token_file=token_file,
-            tls_ca=tls_ca,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            curve_server_key=curve_server_key,
-            curve_key=curve_key,
-        ),
+        credentials=credentials.read(),
     )
     run_capture(plan, print_json=as_json)

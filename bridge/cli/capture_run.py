@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections import Counter
@@ -30,9 +29,10 @@ from bridge.capture import (
     open_source,
 )
 from bridge.capture.libraries import load_cv2, load_vision, native_messages_away
-from bridge.cli.capture_progress import busy, download_bar, frame_bar
 from bridge.cli.capture_sender import Sender
 from bridge.cli.credentials import ClientCredentials
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, download_bar, picture_bar
 from bridge.client import connect
 from bridge.errors import BridgeError, NotFound
 from bridge.wire.values import SessionConfig
@@ -176,7 +176,7 @@ def run_capture(plan: CapturePlan, *, print_json: bool) -> None:
             "ended_by": tally.ended_by,
             **tally.results,
         }
-        print(json.dumps(document, allow_nan=False), flush=True)
+        write_json(document)
     if tally.ended_by in ("interrupt", "window") and not source.live:
         raise typer.Exit(_INTERRUPTED)
 
@@ -185,7 +185,7 @@ def _look(
     plan: CapturePlan, stream: PoseStream, sinks: _Sinks, tally: _Tally, interrupt: _Interrupt, console: Console
 ) -> None:
     """Take pictures until there are no more, or somebody wants no more."""
-    with frame_bar(console, stream.source.total) as advance:
+    with picture_bar(console, stream.source.total) as advance:
         for seen in stream:
             if seen is not None:
                 if (

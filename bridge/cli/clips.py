@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.errors import NotFound
+from bridge.cli.progress import reading_bar
+from bridge.errors import BridgeError, NotFound
 from bridge.recordings import BUNDLED_RECORDING, Clip
 
 if TYPE_CHECKING:
     from bridge.bvh import BvhReport
 
 __all__ = ["BUNDLED_RECORDING", "JointMapFile", "choose_clip", "read_motion"]
-_QUIET_S = 1.0
 
 JointMapFile = Annotated[
     Path | None,
@@ -31,15 +29,23 @@ JointMapFile = Annotated[
 ]
 
 
-def read_motion(path: Path, joint_map: Path | None = None, console: Console | None = None) -> list[Clip]:
+def read_motion(
+    path: Path, joint_map: Path | None = None, console: Console | None = None, *, field: str = "data"
+) -> list[Clip]:
     """Return every clip of a file, or of a folder and its sub-folders; what BVH files were taken for is told.
+
+    Args:
+        path: the file or folder.
+        joint_map: file with the joint map; None for the built-in map that fits.
+        console: where it is told.
+        field: the option that the path was given for, which errors name.
 
     Raises:
         NotFound: if there is no such file, or none in the folder.
         InvalidInput: if a file or the joint map cannot be used.
         FailedPrecondition: if there is a BVH file and the library that reads it is not installed.
     """
-    with _reading(path, joint_map, console) as clips:
+    with _reading(path, joint_map, console, field) as clips:
         return list(clips)
 
 
@@ -52,7 +58,7 @@ def choose_clip(path: Path, clip_id: str | None, joint_map: Path | None = None, 
         FailedPrecondition: if there is a BVH file and the library that reads it is not installed.
     """
     seen: list[str] = []
-    with _reading(path, joint_map, console) as clips:
+    with _reading(path, joint_map, console, "recording") as clips:
         for clip in clips:
             if clip_id is None or clip.clip_id == clip_id:
                 return clip
@@ -62,28 +68,23 @@ def choose_clip(path: Path, clip_id: str | None, joint_map: Path | None = None, 
 
 
 @contextmanager
-def _reading(path: Path, joint_map: Path | None, console: Console | None) -> Iterator[Iterator[Clip]]:
-    """The clips of a path, as they are read: with a bar on a terminal if it takes long, and a word at the end."""
+def _reading(path: Path, joint_map: Path | None, console: Console | None, field: str) -> Iterator[Iterator[Clip]]:
+    """The clips of a path, as they are read: with something that moves on a terminal, and a word at the end."""
     from bridge.bvh import JointMap, bvh_bytes, iter_motion
 
     console = console or Console(stderr=True, highlight=False)
     chosen = None if joint_map is None else JointMap.load(joint_map)
     reports: list[BvhReport] = []
-    columns = (TextColumn("reading BVH files"), BarColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task("", total=bvh_bytes(path))
-    began_s = time.monotonic()
-
-    def advance(count: int) -> None:
-        bar.update(task, advance=count)
-        if console.is_terminal and not bar.live.is_started and time.monotonic() - began_s > _QUIET_S:
-            bar.start()
-
     try:
-        yield iter_motion(path, chosen, on_report=reports.append, on_bytes=advance)
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+        with reading_bar(console, bvh_bytes(path)) as advance:
+            yield iter_motion(path, chosen, on_report=reports.append, on_bytes=advance)
+    except BridgeError as error:
+        if error.field == "data":
+            error.field = field
+        elif error.field not in ("joint_map", "clip"):  # of something in the file, which names no file
+            error.problem = f"{path}: {error.problem}"
+            error.field = field
+        raise
     for line in bvh_summary(reports):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bridge.cli.help_page import CommandPage, GroupPage, examples
+from bridge.cli.options import AsJson
+from bridge.cli.output import write_json
 from bridge.cli.setting_options import PANELS, with_settings
 from bridge.config import EffectiveSettings, Settings, settings_of_file
 
-config = typer.Typer(name="config", help="Show or check the settings of the service.", no_args_is_help=True)
+config = typer.Typer(name="config", cls=GroupPage, no_args_is_help=True)
 
 
-@config.command()
+@config.callback()
+@examples(("pose-bridge config show", "What `serve` would run with here, and where each value comes from."))
+def _config() -> None:
+    """Show or check the settings of the service."""
+
+
+@config.command(cls=CommandPage)
+@examples(
+    ("pose-bridge config show", "What `serve` would run with here, and where each value comes from."),
+    (
+        "pose-bridge config show --config pose-bridge.toml --max-sessions 8 --json",
+        "With a file and an option, as JSON.",
+    ),
+)
 @with_settings
 def show(
     effective: EffectiveSettings,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print every setting with its value and its source: flag, environment, file or default.
 
@@ -41,10 +56,11 @@ def show(
     Console(stderr=True, markup=False, highlight=False).print(table)
     if as_json:
         facts = {name: {"value": values[name], "source": effective.sources[name]} for name in Settings.model_fields}
-        print(json.dumps({"config": effective.config and str(effective.config), "settings": facts}), flush=True)
+        write_json({"config": effective.config and str(effective.config), "settings": facts})
 
 
-@config.command()
+@config.command(cls=CommandPage)
+@examples(("pose-bridge config check pose-bridge.toml", "Before a server is started with it."))
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration file (TOML).", show_default=False)],
 ) -> None:

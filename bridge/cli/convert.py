@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bridge.cli.clips import JointMapFile
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson
+from bridge.cli.output import write_json
 
 
+@examples(
+    ("pose-bridge convert mocap --out recordings", "A folder of BVH files whose joints a built-in map knows."),
+    ("pose-bridge convert take.bvh --write-joint-map map.toml", "Begins a map of your own, to be completed."),
+    ("pose-bridge convert take.bvh --joint-map map.toml --out take.npz", "One file, by that map."),
+)
 def convert(
     source: Annotated[
         Path, typer.Argument(help="BVH file, motion file, recording, or a folder of them, with its sub-folders.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR|FILE.npz", help="Folder to fill, or a file for one clip.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to fill, or a file (.npz) for one clip.")] = None,
     joint_map: JointMapFile = None,
     write_joint_map: Annotated[
         Path | None,
@@ -27,7 +32,7 @@ def convert(
     half: Annotated[
         bool, typer.Option("--half", help="Half precision: half the size, rounded to 0.5 mm within 2 m.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert BVH files, or any other motion, to recordings (npz) at their own frame rate.
 
@@ -52,4 +57,4 @@ def convert(
         assert out is not None
         facts = convert_motion(source, out, joint_map, clip, half=half, console=console)
     if as_json:
-        print(json.dumps(facts), flush=True)
+        write_json(facts)

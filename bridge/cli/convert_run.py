@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from bridge.cli.clips import choose_clip, read_motion
 from bridge.errors import InvalidInput
 from bridge.motion_files import INDEX_NAME
 from bridge.recordings import Clip, save_recording
+from bridge.whole_file import check_output, whole_file
 
 _SUFFIX = ".npz"
 _COLUMNS = ("clip", "subject", "split", "action", "frames", "file", "licence")
@@ -86,13 +86,10 @@ def begin_joint_map(source: Path, path: Path, console: Console) -> dict[str, Any
         raise InvalidInput(f"{source} is no file", field="source", expected="one BVH file, to take the joints from")
     if path.exists():
         raise InvalidInput(f"{path} is there already", field="write_joint_map", expected="a new file")
+    check_output(path, field="write_joint_map")
     text, unknown = blank_map(source)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot write {path}: {error.strerror or error}", field="write_joint_map", expected="an existing folder"
-        ) from None
+    with whole_file(path, field="write_joint_map") as draft:
+        draft.write_text(text, encoding="utf-8")
     console.print(f"Joint map written to {path}.", soft_wrap=True, markup=False)
     if unknown:
         console.print(f"Complete {', '.join(unknown)} in it.", soft_wrap=True, markup=False)
@@ -146,11 +143,9 @@ def _save(clip: Clip, path: Path, half: bool) -> None:
 
 
 def _write_index(path: Path, clips: Sequence[Clip], names: Sequence[str]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for clip, name in zip(clips, names, strict=True):
             split = clip.split or ""
             writer.writerow([name, clip.subject, split, clip.action, clip.frames, f"{name}{_SUFFIX}", clip.licence])
-    os.replace(partial, path)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 import typer
 
-from bridge.errors import InvalidInput
+from bridge.errors import DeadlineExceeded, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from bridge.client import CurveKeys, TlsFiles
 
-TokenFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File that holds the token, for a server that asks for one.")
-]
-TlsCa = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="gRPC over TLS: who may have signed the server's certificate, PEM.")
-]
-TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="The client's own certificate, PEM (mutual TLS).")]
-TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")]
-CurveServerKey = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="ZeroMQ over CURVE: the server's public key (server.key).")
-]
-CurveKey = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The client's key (NAME.key_secret), for a server with a list.")
-]
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+_PANEL = "Security"
+_HELP = {
+    "token_file": "File that holds the token, for a server that asks for one.",
+    "tls_ca": "gRPC over TLS: who may have signed the server's certificate, PEM.",
+    "tls_cert": "The client's own certificate, PEM (mutual TLS).",
+    "tls_key": "Its private key, PEM.",
+    "curve_server_key": "ZeroMQ over CURVE: the server's public key (server.key).",
+    "curve_key": "The client's key (NAME.key_secret), for a server with a list.",
+}
+_PARAMETER = "credentials"
 
 
 class ClientCredentials(TypedDict):
@@ -36,28 +38,72 @@ class ClientCredentials(TypedDict):
     curve: CurveKeys | None
 
 
-def client_credentials(
-    *,
-    token_file: Path | None,
-    tls_ca: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    curve_server_key: Path | None,
-    curve_key: Path | None,
-) -> ClientCredentials:
-    """Return what the options say as arguments for `bridge.client.connect`, which reads keys and certificates.
+@dataclass(frozen=True, slots=True)
+class CredentialFiles:
+    """The files that the options of `with_credentials` name."""
 
-    Raises:
-        InvalidInput: if the token's file cannot be read, or a client's key is given without the server's.
+    token_file: Path | None = None
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    curve_server_key: Path | None = None
+    curve_key: Path | None = None
+
+    def read(self) -> ClientCredentials:
+        """Return them as arguments for `bridge.client.connect`, which reads keys and certificates.
+
+        Raises:
+            InvalidInput: if the token's file cannot be read, or a client's key is given without the server's.
+        """
+        from bridge.client import CurveKeys, TlsFiles
+
+        if self.curve_key is not None and self.curve_server_key is None:
+            raise InvalidInput("is given alone", field="curve-key", expected="--curve-server-key with it")
+        tls = self.tls_ca or self.tls_cert or self.tls_key
+        return ClientCredentials(
+            token=None if self.token_file is None else _read_token(self.token_file),
+            tls=TlsFiles(self.tls_ca, self.tls_cert, self.tls_key) if tls else None,
+            curve=None if self.curve_server_key is None else CurveKeys(self.curve_server_key, self.curve_key),
+        )
+
+
+NO_CREDENTIALS = CredentialFiles()
+"""For a server that asks for none."""
+
+
+def with_credentials(*, curve: bool = True) -> Callable[[_Command], _Command]:
+    """Give a command the options of what it shows a server, where its parameter ``credentials`` stands.
+
+    The command gets the files as `CredentialFiles`. Without ``curve`` there are no options for ZeroMQ.
     """
-    from bridge.client import CurveKeys, TlsFiles
+    names = [name for name in _HELP if curve or not name.startswith("curve")]
 
-    if curve_key is not None and curve_server_key is None:
-        raise InvalidInput("is given alone", field="curve-key", expected="--curve-server-key with it")
-    return ClientCredentials(
-        token=None if token_file is None else _read_token(token_file),
-        tls=TlsFiles(tls_ca, tls_cert, tls_key) if tls_ca or tls_cert or tls_key else None,
-        curve=None if curve_server_key is None else CurveKeys(curve_server_key, curve_key),
+    def decorate(command: _Command) -> _Command:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            parameters += [_option(name) for name in names] if parameter.name == _PARAMETER else [parameter]
+        signature = inspect.Signature(parameters, return_annotation=None)
+
+        @functools.wraps(command)
+        def run(*arguments: Any, **given: Any) -> None:
+            files = CredentialFiles(**{name: given.pop(name, None) for name in names})
+            try:
+                command(*arguments, **given, **{_PARAMETER: files})
+            except (Unavailable, DeadlineExceeded) as error:
+                error.expected = error.expected or "a server that runs there and answers"
+                raise
+
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def _option(name: str) -> inspect.Parameter:
+    info = typer.Option(metavar="FILE", help=_HELP[name], rich_help_panel=_PANEL)
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Annotated[Path | None, info]
     )
 
 

@@ -14,6 +14,7 @@ from bridge.cli.scoreboard import HORIZONS_MS, METHODS, Scoreboard, future_dista
 from bridge.client import ClientStats
 from bridge.figures.observed import Observed
 from bridge.skeleton import Layout
+from bridge.whole_file import whole_file
 from bridge.wire.values import Forecast, FrameFault, ModelInfo
 
 _TITLES = {"best_of_k": "best of the futures", "most_probable": "most probable future", "last_pose": "last pose held"}
@@ -59,7 +60,9 @@ class DemoReport:
             f"Grey: what happened. Right: mean distance over all landmarks in the last column."
         )
         title = f"PoseBridge: {len(shown.probabilities)} futures, {moment.future_ms[-1]} ms ahead"
-        draw_moment(moment, layout, title=title, caption=caption).savefig(path)
+        drawing = draw_moment(moment, layout, title=title, caption=caption)
+        with whole_file(path, field="picture", keep_suffix=True) as draft:
+            drawing.savefig(draft)
         self.picture = path
 
     def to_json(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from contextlib import ExitStack
@@ -16,16 +15,19 @@ from rich.live import Live
 from bridge.cli.child_server import child_server
 from bridge.cli.clips import choose_clip
 from bridge.cli.demo_report import DemoReport, live_table
+from bridge.cli.output import write_json
 from bridge.cli.performance import FIRST_TIMESTAMP_US, avatar_names, default_seconds, in_order_of_time, perform
+from bridge.cli.progress import announced, watched
 from bridge.cli.scoreboard import Scoreboard
 from bridge.client import Client, TransportKind, connect
 from bridge.config import default_threads
-from bridge.errors import BridgeError, FailedPrecondition, InvalidInput, Unavailable
+from bridge.errors import BridgeError, FailedPrecondition, Unavailable
 from bridge.figures.observed import Observed
 from bridge.frames import Frame
 from bridge.session.pacer import Pacer
 from bridge.skeleton import get_layout
 from bridge.timeline import Timeline
+from bridge.whole_file import check_output
 from bridge.wire.values import Forecast, SessionAccepted, SessionConfig
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bridge.viewer import SessionFeed
 
 _LAST_ANSWERS_S = 3.0
+_PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ def run_demo(plan: DemoPlan, *, print_json: bool) -> None:
         BridgeError: if the server refuses the session.
     """
     console = Console(stderr=True)
-    _check_picture(plan.picture)
+    # Before sixteen seconds of streaming.
+    check_output(plan.picture, field="picture", suffixes=_PICTURES)
     clip = choose_clip(plan.recording, plan.clip_id)
     config = replace(plan.config, layout_id=clip.layout_id).validated()
     seconds = default_seconds(clip) if plan.seconds is None else plan.seconds
@@ -113,7 +117,7 @@ def run_demo(plan: DemoPlan, *, print_json: bool) -> None:
             report.draw(plan.picture, layout)
         console.print(report.table())
         if print_json:
-            print(json.dumps(report.to_json()), flush=True)
+            write_json(report.to_json())
         if not report.forecasts:
             raise Unavailable("no forecast came back")
         if shown is not None and console.is_terminal:
@@ -130,8 +134,9 @@ def _perform(
 ) -> None:
     """Stream the frames through a server of its own; ``report`` takes in what comes of it."""
     feed = None if shown is None else shown.feed
-    console.print("Starting a server ...", style="dim")
-    with child_server(weights=plan.weights, threads=report.threads) as server:
+    with ExitStack() as running:
+        with announced(console, "Starting a server"):
+            server = running.enter_context(child_server(weights=plan.weights, threads=report.threads))
         address = server.grpc if plan.transport is TransportKind.GRPC else server.zmq
         with connect(address, config=config) as client:
             accepted = client.wait_connected()
@@ -145,7 +150,7 @@ def _perform(
                 )
             console.print(f"Streaming {report.clip_id} to {client.address} for {report.seconds:.1f} s.", style="dim")
             frames = in_order_of_time(list(performances.values()))
-            _stream(client, frames, report, console if plan.live else None, feed)
+            _stream(client, frames, report, console if plan.live and watched(console) else None, feed)
 
 
 def _stream(
@@ -215,13 +220,3 @@ def _full_windows(performances: dict[str, list[Frame]], accepted: SessionAccepte
             full = frame.landmarks is not None and timeline.window() is not None
             count += full and pacer.due(frame.timestamp_us)
     return count
-
-
-def _check_picture(path: Path) -> None:
-    """Find out before sixteen seconds of streaming that the picture cannot be written."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp"):
-        raise InvalidInput(f"{path} has no known suffix", field="picture", expected=".png, .svg, .pdf, .jpg or .webp")
-    if not path.resolve().parent.is_dir():
-        raise InvalidInput(
-            f"there is no folder {path.resolve().parent}", field="picture", expected="an existing folder"
-        )

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bridge.config import CONFIG_VARIABLE
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson
+from bridge.cli.output import write_json
+from bridge.cli.setting_options import config_option, setting_option
 
 
+@examples(
+    ("pose-bridge doctor", "Everything, with a server of its own for a moment."),
+    ("pose-bridge doctor --config pose-bridge.toml --no-loopback", "What `serve --config` would use; starts nothing."),
+)
 def doctor(
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help=f"Settings from a TOML file. [default: what {CONFIG_VARIABLE} names]"),
-    ] = None,
-    grpc: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="As of `serve`.")] = None,
-    zmq: Annotated[str | None, typer.Option(metavar="ENDPOINT", help="As of `serve`.")] = None,
-    ops: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="As of `serve`.")] = None,
-    weights: Annotated[str | None, typer.Option(metavar="FILE", help="As of `serve`.")] = None,
-    calibration: Annotated[str | None, typer.Option(metavar="FILE", help="As of `serve`.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: half the cores]")] = None,
-    alert_log: Annotated[str | None, typer.Option(metavar="FILE", help="As of `serve`.")] = None,
+    config: Annotated[Path | None, config_option()] = None,
+    grpc: Annotated[str | None, setting_option("grpc")] = None,
+    zmq: Annotated[str | None, setting_option("zmq")] = None,
+    ops: Annotated[str | None, setting_option("ops")] = None,
+    weights: Annotated[str | None, setting_option("weights")] = None,
+    calibration: Annotated[str | None, setting_option("calibration")] = None,
+    device: Annotated[str | None, setting_option("device")] = None,
+    threads: Annotated[int | None, setting_option("threads")] = None,
+    alert_log: Annotated[str | None, setting_option("alert_log")] = None,
     library: Annotated[
         Path | None, typer.Option(help="libposebridge. [default: a build beside the sources, else the system's]")
     ] = None,
     loopback: Annotated[
         bool, typer.Option("--loopback/--no-loopback", help="Start a server and ask it for forecasts.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check this machine, the settings and the files, and say for each finding what to do.
 
@@ -58,6 +61,6 @@ def doctor(
     healthy = all(finding.status is not Status.PROBLEM for finding in findings)
     console.print(summary_of(findings), style="bold")
     if as_json:
-        print(json.dumps({"ok": healthy, "checks": [finding.to_json() for finding in findings]}), flush=True)
+        write_json({"ok": healthy, "checks": [finding.to_json() for finding in findings]})
     if not healthy:
         raise typer.Exit(1)

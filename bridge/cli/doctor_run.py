@@ -17,6 +17,7 @@ from bridge.cli.checks.clock import check_clock
 from bridge.cli.checks.finding import problem_of
 from bridge.cli.checks.plugin import check_library, find_library
 from bridge.cli.checks.ports import check_port
+from bridge.cli.progress import announced, busy
 from bridge.config import Settings, effective_settings
 from bridge.errors import BridgeError
 from bridge.skeleton import Layout
@@ -47,9 +48,7 @@ def run_doctor(plan: DoctorPlan, console: Console) -> list[Finding]:
     """Examine and return every finding, in order; each is printed as one line when it is known."""
     findings: list[Finding] = []
     for step in Examination(plan).steps():
-        if step.doing and not console.is_terminal:
-            console.print(f"{step.doing} ...", style="dim", soft_wrap=True)
-        with console.status(f"{step.doing or step.name} ..."):
+        with announced(console, step.doing) if step.doing else busy(console, step.name):
             for finding in _guarded(step):
                 findings.append(finding)
                 console.print(line_of(finding), soft_wrap=True)

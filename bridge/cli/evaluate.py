@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile, read_motion
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Samples, Seed, Split, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
 from bridge.errors import InvalidInput
-from bridge.limits import MAX_HORIZON_MS, MAX_SAMPLES
+from bridge.limits import MAX_HORIZON_MS
 
 if TYPE_CHECKING:
     from bridge.evaluation import EvaluationWindow, Method, Robustness
@@ -31,15 +34,24 @@ _TRAIN_SPLIT = "train"
 _UNDER_CONDITIONS = ("last_pose", "gru_nf", "gru_snf")
 
 
+@examples(
+    (
+        "pose-bridge evaluate --data motion --quick --figure scores.png",
+        "The forecaster beside simpler ways, in minutes.",
+    ),
+    ("pose-bridge evaluate --data motion --methods gru_snf,last_pose --json", "Two of them, for a program."),
+    (
+        "pose-bridge evaluate --anomaly --data motion --quick",
+        "How well alerts find events that are made into the motion.",
+    ),
+)
 def evaluate(
     data: Annotated[Path, typer.Option(help="Recording, motion file, BVH file, or a folder of them.")],
     joint_map: JointMapFile = None,
-    split: Annotated[
-        str, typer.Option(help="Split named in the folder's index.csv; everything is used where there is none.")
-    ] = "validation",
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    samples: Annotated[int, typer.Option(min=2, max=MAX_SAMPLES, help="Samples of every sampler.")] = 32,
-    horizon_ms: Annotated[int, typer.Option(min=34, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
+    split: Split = "validation",
+    weights: Weights = None,
+    samples: Samples = 32,
+    horizon_ms: Annotated[int, typer.Option(min=34, max=MAX_HORIZON_MS, help="How far ahead, milliseconds.")] = 1000,
     refinement: Annotated[
         str | None, typer.Option(help="For gru_snf, such as 'pcn(steps=1, step_size=0.2)'. [default: the weights' own]")
     ] = None,
@@ -61,8 +73,9 @@ def evaluate(
         ),
     ] = None,
     robustness: Annotated[bool, typer.Option(help="Also score under worse input.")] = True,
-    recordings: Annotated[
-        Path | None, typer.Option(help="Real recordings of a tracker, for worse input. [default: the bundled one]")
+    recording: Annotated[
+        list[Path] | None,
+        typer.Option(help="A recording for worse input; may be given several times. [default: the bundled one]"),
     ] = None,
     anomaly: Annotated[
         bool, typer.Option("--anomaly", help="Score alerts instead of forecasts: on made events, or on --labels.")
@@ -71,16 +84,17 @@ def evaluate(
         Path | None, typer.Option(help="With --anomaly: events in the recordings, recording,start_s,end_s,kind (.csv).")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="With --anomaly: what `calibrate` wrote. [default: the bundled one]")
+        Path | None,
+        typer.Option(help="With --anomaly: calibration file, as `calibrate` writes it. [default: the bundled one]"),
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the results into this .png or .svg file.")] = None,
     dump: Annotated[
         Path | None, typer.Option(help="Write truth and futures of gru_snf, gru_nf and the controls into this .npz.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all sampling and of the bootstrap.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score the forecaster, its controls and simple baselines on recorded motion.
 
@@ -110,29 +124,34 @@ def evaluate(
         )
         return
     # Loaded late: help and wrong options should not wait for torch.
-    import torch
+    with busy(console, "loading torch"):
+        import torch
 
-    from bridge.evaluation import (
-        SampleDump,
-        cut_windows,
-        evaluate_methods,
-        missing_methods,
-        robustness_json,
-        robustness_table,
-        select_clips,
-        standard_methods,
-        to_json,
-        to_tables,
-    )
-    from bridge.evaluation.samplers import UNTUNED_CONTROLS
-    from bridge.forecaster import Forecaster, Refinement
+        from bridge.evaluation import (
+            SampleDump,
+            cut_windows,
+            evaluate_methods,
+            missing_methods,
+            robustness_json,
+            robustness_table,
+            select_clips,
+            standard_methods,
+            to_json,
+            to_tables,
+        )
+        from bridge.evaluation.samplers import UNTUNED_CONTROLS
+        from bridge.forecaster import Forecaster, Refinement
+        from bridge.whole_file import check_output
 
     began = time.monotonic()
     if figure is not None:
         from bridge.evaluation.figure import check_figure_path, save_figure
 
         check_figure_path(figure)
-    forecaster = Forecaster.load(weights, device=device, threads=threads)
+    if dump is not None:
+        check_output(dump, field="dump")
+    with busy(console, "loading the weights"):
+        forecaster = Forecaster.load(weights, device=device, threads=threads)
     chosen = Refinement.parse(refinement) if refinement is not None else forecaster.refinement
     everything = read_motion(data, joint_map, console)
     clips = select_clips(everything, split)
@@ -155,7 +174,7 @@ def evaluate(
     compared = _chosen(all_methods, methods, left_out)
     left_out = left_out if methods is None else {}
     keep = nullcontext() if dump is None else SampleDump(dump, windows, ("gru_snf", "gru_nf", *UNTUNED_CONTROLS))
-    with keep as sink, _progress(console, len(windows) * len(compared)) as advance:
+    with keep as sink, counting(console, "windows", len(windows) * len(compared)) as advance:
         result = evaluate_methods(
             windows,
             compared,
@@ -164,21 +183,26 @@ def evaluate(
             seed=seed,
             threads=threads or torch.get_num_threads(),
             keep=sink,
-            progress=advance,
+            progress=lambda name, count: advance(count, name),
         )
     under = [method for method in compared if method.name in _UNDER_CONDITIONS]
     worse = None
     if robustness and under:
-        real = read_motion(recordings or BUNDLED_RECORDING, joint_map, console)
+        real = [
+            clip
+            for path in recording or [BUNDLED_RECORDING]
+            for clip in read_motion(path, joint_map, console, field="recording")
+        ]
         worse = _under_conditions(console, clips, under, forecaster, horizon_frames, quick, limit, seed, real)
     elapsed_s = time.monotonic() - began
     for table in (*to_tables(result), *([] if worse is None else [robustness_table(worse)])):
-        console.print(table)
+        print_tables(console, table)
         console.print()
     for name, why in (left_out | ({} if worse is None else worse.left_out)).items():
         console.print(f"Without {name}: {why}.", highlight=False)
     if figure is not None:
-        save_figure(figure, result, worse)
+        with busy(console, "drawing"):
+            save_figure(figure, result, worse)
     console.print(
         f"Weights {forecaster.weights_id[:12]}, {samples} samples, {chosen}, seed {seed}, {forecaster.device},"
         f" {torch.get_num_threads()} threads, {elapsed_s:.0f} s.",
@@ -200,7 +224,7 @@ def evaluate(
             "library_windows": 0 if library is None else len(library),
             "robustness": None if worse is None else robustness_json(worse),
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
 def _chosen(methods: Sequence[Method], names: str | None, left_out: dict[str, str]) -> list[Method]:
@@ -257,7 +281,7 @@ def _under_conditions(
     from bridge.evaluation.robustness import QUICK_WINDOWS as FEW
     from bridge.evaluation.robustness import WINDOWS
 
-    with _progress(console, None) as advance:
+    with counting(console, "worse input", None) as advance:
         return evaluate_robustness(
             clips,
             methods,
@@ -268,14 +292,5 @@ def _under_conditions(
             max_windows=min(FEW if quick else WINDOWS, limit or WINDOWS),
             seed=seed,
             recordings=recordings,
-            progress=advance,
+            progress=lambda name, count: advance(count, name),
         )
-
-
-@contextmanager
-def _progress(console: Console, total: int | None) -> Iterator[Callable[[str, int], None]]:
-    """A bar on stderr, and what moves it on: called with what is being done and how much of it has been."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("windows", total=total)
-        yield lambda name, count: bar.update(task, advance=count, description=name)

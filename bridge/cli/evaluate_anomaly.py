@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from bridge.cli.clips import read_motion
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
+from bridge.cli.tables import print_tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,17 +72,10 @@ def evaluate_anomaly(
     if quick:
         clips = _some(clips, _QUICK_FRAMES) if known is None else clips
     seeds = tuple(range(seed, seed + (1 if quick else SEEDS)))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed} frames"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("frames", total=None)
+    with counting(console, "frames", None) as count:
 
         def advance(what: str, frames: int) -> None:
-            bar.update(task, advance=frames, description=what)
+            count(frames, what)
 
         if known is None:
             result = evaluate_made(
@@ -101,7 +94,7 @@ def evaluate_anomaly(
             )
     elapsed_s = time.monotonic() - began
     for table in to_tables(result):
-        console.print(table)
+        print_tables(console, table)
         console.print()
     report = normal.report
     console.print(
@@ -111,7 +104,8 @@ def evaluate_anomaly(
         highlight=False,
     )
     if figure is not None:
-        save_anomaly_figure(figure, result)
+        with busy(console, "drawing"):
+            save_anomaly_figure(figure, result)
     if as_json:
         document = {
             "split": split if clips[0].split is not None else None,
@@ -121,7 +115,7 @@ def evaluate_anomaly(
             "elapsed_s": round(elapsed_s, 1),
             **to_json(result),
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)
 
 
 def _some(clips: Sequence[Clip], frames: int) -> list[Clip]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Threads, Weights
 
 
+@examples(
+    ("pose-bridge info", "What is installed here, and what the bundled weights are."),
+    ("pose-bridge info --weights mine.safetensors --json", "The same of other weights, with all that they say."),
+)
 def info(
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    weights: Weights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print versions, device, threads and what the weights file says about itself."""
     # Loaded late: help should not wait for torch.
     from rich.console import Console
 
     from bridge.cli.info_report import describe, describe_as_table
+    from bridge.cli.output import write_json
+    from bridge.cli.progress import busy
 
-    facts = describe(weights, device=device, threads=threads)
-    Console(stderr=True).print(describe_as_table(facts))
+    console = Console(stderr=True)
+    with busy(console, "loading the weights"):
+        facts = describe(weights, device=device, threads=threads)
+    console.print(describe_as_table(facts))
     if as_json:
-        print(json.dumps(facts), flush=True)
+        write_json(facts)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-keys = typer.Typer(name="keys", help="Make CURVE keys and bearer tokens.", no_args_is_help=True)
+from bridge.cli.help_page import CommandPage, GroupPage, examples
+from bridge.cli.options import AsJson
+from bridge.cli.output import write_json, write_line
 
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
+keys = typer.Typer(name="keys", cls=GroupPage, no_args_is_help=True)
 
 
 @keys.callback()
+@examples(("pose-bridge keys new --out curve --name studio", "Keys for a server and its client studio."))
 def _keys() -> None:
     """Make CURVE keys and bearer tokens."""
 
 
-@keys.command()
+@keys.command(cls=CommandPage)
+@examples(("pose-bridge keys new --out curve --name studio", "Keys for a server and its client studio."))
 def new(
-    out: Annotated[Path, typer.Option(help="Folder for the keys.")] = Path("keys"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the keys.")] = Path("keys"),
     name: Annotated[str, typer.Option(help="Whose key it is; names the client's files.")] = "client",
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make CURVE keys for a client, and for the server if the folder has none yet. Nothing is ever overwritten.
 
@@ -61,21 +64,32 @@ def new(
             "client_public_file": str(client_file),
             "client_secret_file": str(client_secret),
         }
-        print(json.dumps(facts), flush=True)
+        write_json(facts)
 
 
-@keys.command()
+@keys.command(cls=CommandPage)
+@examples(
+    (
+        "pose-bridge keys token --name studio --tokens tokens.toml > studio.token",
+        "Lets studio stream; the token goes to its file, its hash to the server's.",
+    ),
+    (
+        "pose-bridge keys token --name guard --scope watch --tokens tokens.toml --json",
+        "Lets guard watch alerts; the token is in the JSON.",
+    ),
+)
 def token(
     name: Annotated[str, typer.Option(help="Whose token it is; appears in logs.")],
     tokens: Annotated[Path, typer.Option(help="Tokens file (TOML) to add it to; made if there is none.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="stream, watch or admin; may be given more than once. [default: stream]")
+        list[str] | None,
+        typer.Option(metavar="stream|watch|admin", help="May be given more than once. [default: stream]"),
     ] = None,
     sessions: Annotated[int | None, typer.Option(help="Sessions at a time. [default: no limit]")] = None,
     avatars: Annotated[int | None, typer.Option(help="Avatars at a time. [default: no limit]")] = None,
     frames_per_second: Annotated[float | None, typer.Option(help="Over all sessions. [default: no limit]")] = None,
     message_bytes: Annotated[int | None, typer.Option(help="Longest message. [default: 4 MB]")] = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a bearer token, add its hash to the server's tokens file, and print the token: it is never shown again.
 
@@ -89,6 +103,6 @@ def token(
     scopes = sorted(entry.scopes)
     typer.echo(f"added {name} ({', '.join(scopes)}) to {tokens}; its token, shown this once:", err=True)
     if as_json:
-        print(json.dumps({"name": name, "token": secret, "scopes": scopes, "tokens": str(tokens)}), flush=True)
+        write_json({"name": name, "token": secret, "scopes": scopes, "tokens": str(tokens)})
     else:
-        print(secret, flush=True)
+        write_line(secret)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,10 @@ from typing import Annotated
 import typer
 
 from bridge.cli.clips import JointMapFile
-from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SEED
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, ClipName, Device, Futures, HorizonMs, Seed, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy
 
 
 class Kind(StrEnum):
@@ -28,6 +30,10 @@ class ThemeName(StrEnum):
     DARK = "dark"
 
 
+@examples(
+    ("pose-bridge plot walk.npz --at 3 --out moment.png", "The moment three seconds in, as a picture."),
+    ("pose-bridge plot walk.npz --out moment.gif --theme dark", "The one with most movement, as a film."),
+)
 def plot(
     recording: Annotated[Path, typer.Argument(help="Recording, motion file (.npz) or BVH file.")],
     out: Annotated[
@@ -36,20 +42,18 @@ def plot(
     kind: Annotated[Kind | None, typer.Option(help="What to draw. [default: what --out can hold, a still]")] = None,
     at: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Now, from the clip's first frame. [default: where most movement is]"),
+        typer.Option(help="Now, from the clip's first frame. [default: where most movement is]"),
     ] = None,
-    futures: Annotated[int, typer.Option(min=1, max=MAX_FUTURES, help="Futures drawn.")] = 5,
-    horizon_ms: Annotated[int, typer.Option(min=1, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
+    futures: Futures = 5,
+    horizon_ms: HorizonMs = 1000,
     theme: Annotated[ThemeName, typer.Option(help="Colour of the paper.")] = ThemeName.LIGHT,
-    clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
+    clip: ClipName = None,
     joint_map: JointMapFile = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same moment, same weights: same futures.")
-    ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    weights: Weights = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Draw the past, several futures with their probabilities, and what then happened.
 
@@ -60,10 +64,11 @@ def plot(
     # Loaded late: help and wrong options should not wait for torch and matplotlib.
     from rich.console import Console
 
-    from bridge.cli.plot_run import PlotPlan, run_plot
-    from bridge.wire.values import SessionConfig
-
     console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge.cli.plot_run import PlotPlan, run_plot
+        from bridge.wire.values import SessionConfig
+
     plan = PlotPlan(
         recording=recording,
         clip_id=clip,
@@ -82,4 +87,4 @@ def plot(
     console.print(f"{facts['clip']} at {facts['at_s']:.2f} s: {facts['futures']} futures ({shares})", soft_wrap=True)
     console.print(f"{facts['kind']} written to {facts['out']} ({facts['bytes'] / 1e6:.2f} MB)", soft_wrap=True)
     if as_json:
-        print(json.dumps(facts, allow_nan=False), flush=True)
+        write_json(facts)

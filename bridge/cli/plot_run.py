@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from bridge.cli.clips import choose_clip
 from bridge.cli.plot import Kind
+from bridge.cli.progress import announced, busy, counting
 from bridge.cli.replay_run import AVATAR
 from bridge.engine import Completed, EngineInfo, EngineRequest, Outcome
 from bridge.engine.local import LocalEngine
@@ -25,6 +26,7 @@ from bridge.figures.observed import Observed
 from bridge.frames import Frame
 from bridge.recordings import Clip, clip_frames
 from bridge.session.avatar import Avatar, Due
+from bridge.whole_file import check_output, whole_file
 from bridge.wire.values import Forecast, SessionConfig
 
 _NEAR_S = 0.1
@@ -71,10 +73,7 @@ def choose_output(out: Path | None, kind: Kind | None, recording: Path) -> tuple
     if kind is not None and kind not in kinds:
         right = " or ".join(SUFFIXES[kind])
         raise InvalidInput(f"{out} cannot hold a {kind}", field="out", expected=f"a name in {right}")
-    if not out.resolve().parent.is_dir():
-        raise InvalidInput(f"there is no folder {out.resolve().parent}", field="out", expected="an existing folder")
-    if out.is_dir():
-        raise InvalidInput(f"{out} is a folder", field="out", expected="a file")
+    check_output(out)
     return out, kind or kinds[0]
 
 
@@ -85,7 +84,8 @@ def run_plot(plan: PlotPlan, console: Console) -> dict[str, Any]:
         NotFound, InvalidInput: if the recording cannot be read, or an option is wrong; names it.
         FailedPrecondition: if the recording never holds a full window, or ffmpeg is wanted and missing.
         CheckpointError: if the weights cannot be used.
-        Unavailable: if the file cannot be written.
+        ResourceExhausted: if there is no room for the file.
+        Unavailable: if ffmpeg fails.
     """
     out, kind = choose_output(plan.out, plan.kind, plan.recording)
     if out.suffix.lower() == ".mp4":
@@ -93,8 +93,8 @@ def run_plot(plan: PlotPlan, console: Console) -> dict[str, Any]:
 
         require_ffmpeg()
     clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map, console)
-    console.print("Loading the weights ...", style="dim")
-    engine = LocalEngine.load(plan.weights, device=plan.device, threads=plan.threads)
+    with announced(console, "Loading the weights"):
+        engine = LocalEngine.load(plan.weights, device=plan.device, threads=plan.threads)
     info = engine.info
     if clip.layout_id != info.layout.id:
         raise InvalidInput(f"{clip.clip_id} has layout {clip.layout_id}", field="recording", expected=info.layout.id)
@@ -103,15 +103,12 @@ def run_plot(plan: PlotPlan, console: Console) -> dict[str, Any]:
     frames = list(clip_frames(clip, AVATAR))
     observed = Observed(frames, info.layout, config.visibility_threshold)
     row = _choose_row(clip, frames, observed, config, info, plan.at_s)
-    forecast = forecast_at(engine, frames[: row + 1], config)
+    with busy(console, "forecasting"):
+        forecast = forecast_at(engine, frames[: row + 1], config)
     moment = moment_of(forecast, observed)
     at_s = float(clip.timestamp_us[row] - clip.timestamp_us[0]) / 1e6
-    try:
-        _draw(out, kind, moment, observed, info, clip, at_s, plan.theme, console)
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot write {out}: {error.strerror or error}", field="out", expected="a file that can be written"
-        ) from None
+    with whole_file(out, keep_suffix=True) as draft:
+        _draw(draft, kind, moment, observed, info, clip, at_s, plan.theme, console)
     errors = errors_mm(moment)
     known = [error for error in errors if error is not None]
     return {
@@ -229,8 +226,15 @@ def _draw(
         is_gif = out.suffix.lower() == ".gif"
         form = GIF if is_gif else MP4
         count = len(instants(film.horizon_ms, form.fps))
-        pictures = track(film.pictures(form), "pictures", total=count, console=console, transient=True)
-        if is_gif:
-            save_gif(out, pictures, theme)
-        else:
-            save_mp4(out, pictures)
+        with counting(console, "pictures", count) as advance:
+            pictures = _counted(film.pictures(form), advance)
+            if is_gif:
+                save_gif(out, pictures, theme)
+            else:
+                save_mp4(out, pictures)
+
+
+def _counted(pictures: Iterable[NDArray[np.uint8]], advance: Callable[..., None]) -> Iterator[NDArray[np.uint8]]:
+    for picture in pictures:
+        yield picture
+        advance(1)

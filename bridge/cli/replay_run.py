@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from bridge import native_recordings
 from bridge.cli import request_lines
+from bridge.cli.progress import busy, counting
 from bridge.client import Client
 from bridge.errors import DeadlineExceeded, InvalidInput, Unavailable
 from bridge.frames import Frame
 from bridge.recordings import Clip, clip_frames
 from bridge.skeleton import get_layout
 from bridge.timeline import Timeline
+from bridge.whole_file import whole_file
 from bridge.wire.values import Forecast, FrameFault, SessionConfig
 
 AVATAR = "replay"
@@ -41,24 +41,32 @@ def replay_clip(
         DeadlineExceeded: if, not ``as_recorded``, the server leaves a frame unanswered.
     """
     frames = list(clip_frames(clip, AVATAR))
-    full = _with_full_window(client, clip, frames)
+    with busy(console, f"connecting to {client.address}"):
+        full = _with_full_window(client, clip, frames)
     forecasts: list[Forecast] = []
     begin_s = time.monotonic()
-    for frame in track(frames, description="frames", console=console, transient=True):
-        if as_recorded:
-            due_s = begin_s + (frame.timestamp_us - frames[0].timestamp_us) / 1e6
-            _gather(client, forecasts, until_s=due_s)
-        client.send(frame)
-        if not as_recorded and frame.sequence in full:
-            _await(client, forecasts, frame)
+    with counting(console, "frames", len(frames)) as advance:
+        for frame in frames:
+            if as_recorded:
+                due_s = begin_s + (frame.timestamp_us - frames[0].timestamp_us) / 1e6
+                _gather(client, forecasts, until_s=due_s)
+            client.send(frame)
+            if not as_recorded and frame.sequence in full:
+                _await(client, forecasts, frame)
+            advance(1)
     if as_recorded:
         last = max(full, default=-1)
         deadline_s = time.monotonic() + _LAST_ANSWERS_S
         while full and time.monotonic() < deadline_s and (not forecasts or forecasts[-1].based_on_sequence < last):
             _gather(client, forecasts, until_s=time.monotonic() + 0.05)
     if not forecasts:
-        reason = "" if full else ": it never shows a person for long enough without a gap above 200 ms"
-        raise Unavailable(f"no forecast came back for {clip.clip_id}{reason}")
+        if full:
+            raise Unavailable(f"no forecast came back for {clip.clip_id}", expected="a server that keeps up")
+        raise Unavailable(
+            f"no forecast came back for {clip.clip_id}",
+            field="recording",
+            expected="a person, seen for long enough without a gap above 200 ms",
+        )
     return forecasts, list(client.frame_faults())
 
 
@@ -117,10 +125,8 @@ def save_forecasts(path: Path, forecasts: Sequence[Forecast], clip: Clip, *, rec
     roots = [forecast.roots_m for forecast in forecasts]
     if all(root_m is not None for root_m in roots):
         arrays["roots"] = np.stack([_padded(root_m, futures, np.nan) for root_m in roots if root_m is not None])
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.replace(partial, path)
 
 
 def _with_full_window(client: Client, clip: Clip, frames: Sequence[Frame]) -> set[int]:

@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bridge.cli.clips import JointMapFile, choose_clip
-from bridge.limits import MAX_FALSE_ALARMS_PER_HOUR, MIN_FALSE_ALARMS_PER_HOUR
+from bridge.cli.clips import JointMapFile
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Calibration, ClipName, Device, FalseAlarmsPerHour, Seed, Threads, Weights
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, counting
 
 
+@examples(
+    ("pose-bridge score walk.npz", "Frames outside the forecasts, and the alerts that a server would raise."),
+    ("pose-bridge score walk.npz --figure p-values.png --json", "With a picture, and all p-values for a program."),
+)
 def score(
     recording: Annotated[Path, typer.Argument(help="Recording, motion file (.npz) or BVH file.")],
-    clip: Annotated[
-        str | None, typer.Option(help="Which clip of a file that holds several. [default: the first]")
-    ] = None,
+    clip: ClipName = None,
     joint_map: JointMapFile = None,
-    false_alarms_per_hour: Annotated[
-        float,
-        typer.Option(
-            min=MIN_FALSE_ALARMS_PER_HOUR, max=MAX_FALSE_ALARMS_PER_HOUR, help="False alarms that are acceptable."
-        ),
-    ] = 1.0,
-    calibration: Annotated[
-        Path | None, typer.Option(help="What `pose-bridge calibrate` wrote. [default: the bundled one]")
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights file. [default: the bundled one]")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the forecasts, as in a session's config.")] = 0,
+    false_alarms_per_hour: FalseAlarmsPerHour = 1.0,
+    calibration: Calibration = None,
+    weights: Weights = None,
+    seed: Seed = 0,
     avatar: Annotated[
-        str | None, typer.Option(help="Name of the avatar, which seeds its forecasts. [default: the clip's name]")
+        str | None,
+        typer.Option(help="Name of the avatar, which seeds its forecasts. [default: the clip's name]"),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw p-values over time, and the frames around alerts (.png or .svg).")
+        Path | None,
+        typer.Option(help="Draw p-values and what was seen at alerts into this .png or .svg file."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch decides]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say which frames of a recording were outside what was forecast, and what a server would have raised.
 
     Exit code 0 with or without alerts.
     """
-    from bridge.anomaly import BUNDLED_CALIBRATION, Calibration, alerts_of, identity_of, p_values_of, replay
-    from bridge.cli.score_report import to_text
-    from bridge.forecaster import Forecaster
-
     console = Console(stderr=True, highlight=False)
+    with busy(console, "loading torch"):
+        from bridge import anomaly
+        from bridge.cli.clips import choose_clip
+        from bridge.cli.score_report import to_text
+        from bridge.forecaster import Forecaster
+
     if figure is not None:
         from bridge.evaluation.figure import check_figure_path
 
         check_figure_path(figure)
     chosen = choose_clip(recording, clip, joint_map, console)
-    forecaster = Forecaster.load(weights, device=device, threads=threads)
-    normal = Calibration.load(calibration or BUNDLED_CALIBRATION)
-    normal.require(identity_of(forecaster))
-    (track,) = replay(
-        forecaster,
-        [chosen],
-        calibration=normal,
-        false_alarms_per_hour=false_alarms_per_hour,
-        seed=seed,
-        avatar_id=avatar,
-    )
-    alerts, p_values = alerts_of(track), p_values_of(track)
+    with busy(console, "loading the weights"):
+        forecaster = Forecaster.load(weights, device=device, threads=threads)
+        normal = anomaly.Calibration.load(calibration or anomaly.BUNDLED_CALIBRATION)
+    normal.require(anomaly.identity_of(forecaster))
+    with counting(console, "frames", chosen.frames) as advance:
+        (track,) = anomaly.replay(
+            forecaster,
+            [chosen],
+            calibration=normal,
+            false_alarms_per_hour=false_alarms_per_hour,
+            seed=seed,
+            avatar_id=avatar,
+            progress=advance,
+        )
+    alerts, p_values = anomaly.alerts_of(track), anomaly.p_values_of(track)
     console.print(to_text(track, alerts, p_values, false_alarms_per_hour))
     if figure is not None:
         from bridge.figures import plot_scores
+        from bridge.whole_file import whole_file
 
-        plot_scores(track, layout=forecaster.layout).savefig(figure)
+        with busy(console, "drawing"), whole_file(figure, field="figure", keep_suffix=True) as draft:
+            plot_scores(track, layout=forecaster.layout).savefig(draft)
     if as_json:
         document = {
             "recording": str(recording),
@@ -82,4 +88,4 @@ def score(
             "alerts": [alert.to_json() for alert in alerts],
             "p_values": p_values,
         }
-        print(json.dumps(document, allow_nan=False))
+        write_json(document)

@@ -8,10 +8,20 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.help_page import examples
 from bridge.cli.setting_options import with_settings
 from bridge.config import EffectiveSettings
+from bridge.whole_file import check_output
 
 
+@examples(
+    ("pose-bridge serve", "gRPC on 127.0.0.1:50551, ZeroMQ on :50552, ops page on :50553."),
+    (
+        "pose-bridge serve --config pose-bridge.toml --log-format json",
+        "Settings from a file, one JSON object a log line.",
+    ),
+    ("pose-bridge serve --engine null --grpc 127.0.0.1:0 --ready-file ready.json", "Canned answers, to try a client."),
+)
 @with_settings
 def serve(
     effective: EffectiveSettings,
@@ -30,6 +40,8 @@ def serve(
     beats the file. `pose-bridge config show` prints what holds, and why.
     """
     settings = effective.settings
+    if ready_file is not None:
+        check_output(ready_file, field="ready-file")
     # Loaded late: help and wrong options should not wait for grpc.
     from bridge.service import Server
     from bridge.service.logs import configure_logging, flush_logs

@@ -60,7 +60,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     The rest of its parameters stay options as they are, before those of the settings.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    options = [_config_option(), *(_option(name, panel) for panel, names in PANELS.items() for name in names)]
+    options = [
+        _parameter("config", Path, config_option()),
+        *(_option(name, panel) for panel, names in PANELS.items() for name in names),
+    ]
     signature = inspect.Signature([*own, *options], return_annotation=None)
 
     @functools.wraps(command)
@@ -74,25 +77,30 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _config_option() -> inspect.Parameter:
-    info = typer.Option(
+def config_option() -> Any:
+    """What typer is told of ``--config``."""
+    return typer.Option(
         "--config", metavar="FILE", help=f"Settings from a TOML file. [default: what {CONFIG_VARIABLE} names]"
     )
-    return _parameter("config", Path, info)
 
 
-def _option(name: str, panel: str) -> inspect.Parameter:
+def setting_option(name: str, *, panel: str | None = None) -> Any:
+    """What typer is told of the option of a setting: its name, what it takes, what it means."""
     field = Settings.model_fields[name]
     kind, choices = _kind(field)
     flag = "--" + name.replace("_", "-")
-    info = typer.Option(
+    return typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         metavar="|".join(choices) or _METAVARS_BY_NAME.get(name) or _METAVARS.get(kind),
         help=f"{field.description}{_default(field)}",
         rich_help_panel=panel,
     )
+
+
+def _option(name: str, panel: str) -> inspect.Parameter:
+    kind, _ = _kind(Settings.model_fields[name])
     # A path travels as text: "" must not become the current folder.
-    return _parameter(name, str if kind is Path else kind, info)
+    return _parameter(name, str if kind is Path else kind, setting_option(name, panel=panel))
 
 
 def _parameter(name: str, kind: Any, info: Any) -> inspect.Parameter:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli.clips import JointMapFile, read_motion
+from bridge.cli.help_page import examples
+from bridge.cli.options import AsJson, Device, Seed, Threads
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy, timing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from bridge.training.trainer import EpochReport
 
 
+@examples(
+    ("pose-bridge train --data motion --out mine.safetensors --minutes 60", "An hour on a folder; again to resume it."),
+    (
+        "pose-bridge train --data motion --out mine.safetensors --init a.safetensors",
+        "Goes on from other weights instead of random ones.",
+    ),
+)
 def train(
     data: Annotated[
         Path, typer.Option(help="Folder (with its sub-folders) or file: recordings, motion files, BVH files.")
@@ -27,9 +36,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
     joint_map: JointMapFile = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train, validation included.")] = 60.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: torch's choice.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    seed: Seed = 0,
     rollout_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Part of the time for the energy score of rollouts.")
     ] = 0.5,
@@ -45,7 +54,7 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Do not resume an interrupted training to the same file.")
     ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train weights; interrupt it and run it again to resume.
 
@@ -57,24 +66,27 @@ def train(
     With --residual-baseline the weights are those of residual_mlp in `pose-bridge evaluate`, trained on the CPU in one
     go (those bundled took `--minutes 10 --threads 1`); --minutes, --threads, --seed and --layout apply.
     """
-    import torch
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bridge.errors import InvalidInput
-    from bridge.forecaster import pick_device
     from bridge.skeleton import get_layout
-    from bridge.training import (
-        ResidualOptions,
-        Trainer,
-        TrainingOptions,
-        build_motion_set,
-        split_clips,
-        train_guide,
-        tune_refinement,
-    )
+    from bridge.whole_file import check_output
 
     console = Console(stderr=True)
+    with busy(console, "loading torch"):
+        import torch
+
+        from bridge.forecaster import pick_device
+        from bridge.training import (
+            ResidualOptions,
+            Trainer,
+            TrainingOptions,
+            build_motion_set,
+            split_clips,
+            train_guide,
+            tune_refinement,
+        )
+
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = get_layout(layout)
@@ -86,12 +98,14 @@ def train(
                 expected="nothing to go on from: with --residual-baseline training always starts anew",
             )
         clips = read_motion(data, joint_map, console)
-        _train_residual_baseline(clips, out, chosen, minutes, seed, console, json_output)
+        _train_residual_baseline(clips, out, chosen, minutes, seed, console, as_json)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
+    check_output(out)
     train_clips, validation_clips = split_clips(read_motion(data, joint_map, console))
-    train_set = build_motion_set(train_clips, chosen, 30.0)
-    validation_set = build_motion_set(validation_clips, chosen, 30.0)
+    with busy(console, "preparing the motion"):
+        train_set = build_motion_set(train_clips, chosen, 30.0)
+        validation_set = build_motion_set(validation_clips, chosen, 30.0)
     options = TrainingOptions(
         minutes=minutes * (1.0 - guide_share), rollout_share=rollout_share, seed=seed, device=str(pick_device(device))
     )
@@ -105,38 +119,36 @@ def train(
         trainer.state_path.unlink(missing_ok=True)
     if trainer.resume():
         console.print(f"resuming at {trainer.progress.elapsed_s / 60:.1f} min, step {trainer.progress.step}")
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("training", total=options.minutes * 60)
-        bar.update(task, completed=trainer.progress.elapsed_s)
+    with timing(console, "training", options.minutes * 60) as show:
+        show(trainer.progress.elapsed_s, "training")
 
         def on_epoch(report: EpochReport) -> None:
-            bar.console.print(
+            console.print(
                 f"epoch {report.epoch:3d}  step {report.step:6d}  {report.phase:10s}  loss {report.train_loss:7.3f}  "
                 f"validation: nll {report.validation_nll:6.3f}, energy score {report.validation_energy_score:6.3f}"
                 + ("  best" if report.best else "")
             )
 
         def on_step(elapsed_s: float, loss: float) -> None:
-            bar.update(
-                task,
-                completed=elapsed_s,
-                description=f"{'rollouts' if trainer.rolling_out else 'likelihood'} {loss:.3f}",
-            )
+            show(elapsed_s, f"{'rollouts' if trainer.rolling_out else 'likelihood'} {loss:.3f}")
 
         trainer.run(on_epoch, on_step)
     if guide_share > 0:
-        train_guide(
-            out,
-            train_set,
-            validation_set,
-            ResidualOptions(minutes=minutes * guide_share, batch_windows=96, seed=seed),
-            console.print,
-        )
-    choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes)) if tune else None
+        with busy(console, "training the guide"):
+            train_guide(
+                out,
+                train_set,
+                validation_set,
+                ResidualOptions(minutes=minutes * guide_share, batch_windows=96, seed=seed),
+                console.print,
+            )
+    choice = None
+    if tune:
+        with busy(console, "choosing the refinement"):
+            choice = tune_refinement(out, validation_set, console.print, budget_s=min(900.0, 12.0 * minutes))
     trainer.forget_progress()
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
-    if json_output:
+    if as_json:
         best = min(trainer.history, key=lambda report: report.validation_energy_score)
         report = {
             "out": str(out),
@@ -146,11 +158,11 @@ def train(
             "best": asdict(best),
             "refinement": None if choice is None else str(choice.refinement),
         }
-        sys.stdout.write(json.dumps(report) + "\n")
+        write_json(report)
 
 
 def _train_residual_baseline(
-    clips: list[Clip], out: Path, layout: Layout, minutes: float, seed: int, console: Console, json_output: bool
+    clips: list[Clip], out: Path, layout: Layout, minutes: float, seed: int, console: Console, as_json: bool
 ) -> None:
     import torch
 
@@ -163,19 +175,20 @@ def _train_residual_baseline(
     train_clips, validation_clips = split_clips(clips)
     torch.manual_seed(seed)
     network = ResidualMlp(ResidualSizes(layout.joints))
-    last = train_residual(
-        network,
-        build_motion_set(train_clips, layout, rate_hz),
-        build_motion_set(validation_clips, layout, rate_hz),
-        layout,
-        ResidualOptions(minutes=minutes, seed=seed),
-        context_frames=network.sizes.context_frames,
-        horizon_frames=network.sizes.horizon_frames,
-        on_report=lambda report: console.print(
-            f"{report.elapsed_s / 60:5.1f} min  step {report.step:6d}  loss {report.train_loss:.4f}  "
-            f"validation: error over last pose {report.ratio:.4f}"
-        ),
-    )
+    with busy(console, "training"):
+        last = train_residual(
+            network,
+            build_motion_set(train_clips, layout, rate_hz),
+            build_motion_set(validation_clips, layout, rate_hz),
+            layout,
+            ResidualOptions(minutes=minutes, seed=seed),
+            context_frames=network.sizes.context_frames,
+            horizon_frames=network.sizes.horizon_frames,
+            on_report=lambda report: console.print(
+                f"{report.elapsed_s / 60:5.1f} min  step {report.step:6d}  loss {report.train_loss:.4f}  "
+                f"validation: error over last pose {report.ratio:.4f}"
+            ),
+        )
     training = {
         "subjects": sorted({clip.subject for clip in train_clips}),
         "licences": sorted({clip.licence for clip in train_clips} - {""}),
@@ -185,5 +198,5 @@ def _train_residual_baseline(
     out.parent.mkdir(parents=True, exist_ok=True)
     ResidualWeights(network, layout.id, rate_hz, training).save(out)
     console.print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB)")
-    if json_output:
-        sys.stdout.write(json.dumps({"out": str(out), **asdict(last)}) + "\n")
+    if as_json:
+        write_json({"out": str(out), **asdict(last)})

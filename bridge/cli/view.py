@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from bridge.cli.clips import BUNDLED_RECORDING, JointMapFile
-from bridge.cli.credentials import CurveKey, CurveServerKey, TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
-from bridge.limits import MAX_FUTURES, MAX_HORIZON_MS, MAX_SAMPLES, MIN_SAMPLES
+from bridge.cli.credentials import NO_CREDENTIALS, CredentialFiles, with_credentials
+from bridge.cli.help_page import examples
+from bridge.cli.options import ClipName, Futures, HorizonMs, Samples, Seed, SendTo
+from bridge.limits import MAX_FALSE_ALARMS_PER_HOUR, MIN_FALSE_ALARMS_PER_HOUR
 from bridge.skeleton import MEDIAPIPE_POSE_33
 
 DEFAULT_PORT = 50554
@@ -27,33 +29,37 @@ class PlaySpeed(StrEnum):
     FOUR = "4"
 
 
+@examples(
+    ("pose-bridge view walk.npz --speed 0.5", "A recording and its forecasts, at half speed at first."),
+    ("pose-bridge view walk.npz --to 127.0.0.1:50551", "The same through a running server, again and again."),
+    ("pose-bridge view --watch tcp://127.0.0.1:50555", "What `serve --zmq-watch tcp://127.0.0.1:50555` publishes."),
+)
+@with_credentials()
 def view(
-    source: Annotated[
+    recording: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="RECORDING", help="Recording, motion file (npz) or BVH file.", show_default="the bundled recording"
-        ),
+        typer.Argument(help="Recording, motion file (npz) or BVH file.", show_default="the bundled recording"),
     ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to", metavar="ADDRESS", help="Stream it to this server: HOST:PORT, or tcp://HOST:PORT (ZeroMQ)."
-        ),
-    ] = None,
+    to: SendTo = None,
     watch: Annotated[
         str | None,
-        typer.Option("--watch", metavar="tcp://HOST:PORT", help="Show what a server publishes there (its zmq_watch)."),
+        typer.Option("--watch", metavar="ENDPOINT", help="Show what a server publishes there (its zmq_watch)."),
     ] = None,
-    clip: Annotated[str | None, typer.Option(help="Clip of a file with many. [default: the first]")] = None,
+    clip: ClipName = None,
     joint_map: JointMapFile = None,
     avatars: Annotated[int, typer.Option(min=1, max=64, help="Avatars: the recording, phase-shifted.")] = 1,
     speed: Annotated[PlaySpeed, typer.Option(help="Times as fast as it happened.")] = PlaySpeed.TRUE,
-    samples: Annotated[int, typer.Option(min=MIN_SAMPLES, max=MAX_SAMPLES, help="Trajectories drawn.")] = 32,
-    futures: Annotated[int, typer.Option(min=1, max=MAX_FUTURES, help="Futures returned.")] = 5,
-    horizon_ms: Annotated[int, typer.Option(min=1, max=MAX_HORIZON_MS, help="How far ahead.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the forecasts, as in a session's config.")] = 0,
+    samples: Samples = 32,
+    futures: Futures = 5,
+    horizon_ms: HorizonMs = 1000,
+    seed: Seed = 0,
     false_alarms_per_hour: Annotated[
-        float, typer.Option(min=0.01, max=1000.0, help="Without a server: false alarms that are acceptable.")
+        float,
+        typer.Option(
+            min=MIN_FALSE_ALARMS_PER_HOUR,
+            max=MAX_FALSE_ALARMS_PER_HOUR,
+            help="Without a server: false alarms an hour to accept.",
+        ),
     ] = 1.0,
     weights: Annotated[
         Path | None, typer.Option(help="Without a server: weights file. [default: the bundled one]")
@@ -70,12 +76,7 @@ def view(
     ] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open a browser.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long. [default: at Ctrl-C]")] = None,
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    curve_server_key: CurveServerKey = None,
-    curve_key: CurveKey = None,
+    credentials: CredentialFiles = NO_CREDENTIALS,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout as soon as the page is there.")
     ] = False,
@@ -96,7 +97,7 @@ def view(
 
     if to is not None and watch is not None:
         raise InvalidInput("--to and --watch are given", field="view", expected="one of them, or none")
-    if watch is not None and source is not None:
+    if watch is not None and recording is not None:
         raise InvalidInput(
             "shows what others send, and a recording is given", field="watch", expected="--to with a recording"
         )
@@ -104,7 +105,7 @@ def view(
         client_name="view", samples=samples, futures=futures, horizon_ms=horizon_ms, seed=seed, layout_id=layout
     ).validated()
     plan = ViewPlan(
-        recording=source or BUNDLED_RECORDING,
+        recording=recording or BUNDLED_RECORDING,
         clip_id=clip,
         joint_map=joint_map,
         to=to,
@@ -120,13 +121,6 @@ def view(
         port=port,
         open_browser=not no_open and not as_json,
         seconds=seconds,
-        credentials=client_credentials(
-            token_file=token_file,
-            tls_ca=tls_ca,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            curve_server_key=curve_server_key,
-            curve_key=curve_key,
-        ),
+        credentials=credentials.read(),
     )
     run_view(plan, print_json=as_json)

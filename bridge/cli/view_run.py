@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -17,7 +16,9 @@ from rich.console import Console
 
 from bridge.cli.clips import choose_clip
 from bridge.cli.credentials import ClientCredentials
+from bridge.cli.output import write_json
 from bridge.cli.performance import avatar_names
+from bridge.cli.progress import busy
 from bridge.cli.view import DEFAULT_PORT
 from bridge.errors import BridgeError, InvalidInput
 from bridge.skeleton import Layout, get_layout
@@ -65,12 +66,13 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
     require_viser()
     console = Console(stderr=True, highlight=False)
     _require_loopback(plan)
-    history = History(keep_s=LIVE_KEPT_S if plan.to or plan.watch else None)
+    live = plan.to is not None or plan.watch is not None
+    history = History(keep_s=LIVE_KEPT_S if live else None)
     readouts = Readouts()
-    playback = Playback(live=bool(plan.to or plan.watch), speed=plan.speed)
-    opened = _watched if plan.watch else _streamed if plan.to else _recorded
-    with _sigterm_as_ctrl_c(), contextlib.suppress(KeyboardInterrupt), opened(plan, history, readouts) as shown:
-        layout, hooks, said = shown
+    playback = Playback(live=live, speed=plan.speed)
+    opened = _watched if plan.watch is not None else _streamed if plan.to is not None else _recorded
+    with _sigterm_as_ctrl_c(), contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
+        layout, hooks, said = stack.enter_context(opened(plan, history, readouts, console))
         with open_page(
             layout,
             history,
@@ -79,18 +81,18 @@ def run_view(plan: ViewPlan, *, print_json: bool) -> None:
             host=plan.host,
             port=plan.port,
             horizon_ms=plan.config.horizon_ms,
-            avatars=_UNKNOWN_AVATARS if plan.watch else plan.avatars,
+            avatars=_UNKNOWN_AVATARS if plan.watch is not None else plan.avatars,
             on_position=hooks.on_position,
             samples_at=hooks.samples_at,
             visibility_threshold=plan.config.visibility_threshold,
         ) as page:
-            hooks.start()
-            console.print(f"{page.url}  ({said['source']}; Ctrl-C ends it)", soft_wrap=True)
-            if print_json:
-                print(json.dumps({"url": page.url, "host": plan.host, "port": page.port, **said}), flush=True)
-            if plan.open_browser:
-                webbrowser.open(page.url)
             try:
+                hooks.start()
+                console.print(f"{page.url}  ({said['source']}; Ctrl-C ends it)", soft_wrap=True)
+                if print_json:
+                    write_json({"url": page.url, "host": plan.host, "port": page.port, **said})
+                if plan.open_browser:
+                    webbrowser.open(page.url)
                 _until(plan.seconds, lambda: hooks.error or page.error)
             finally:
                 console.print(_rates(readouts, len(history.avatars)), style="dim", soft_wrap=True)
@@ -157,15 +159,17 @@ _Shown = tuple[Layout, _Hooks, dict[str, object]]
 
 
 @contextmanager
-def _recorded(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[_Shown]:
+def _recorded(plan: ViewPlan, history: History, readouts: Readouts, console: Console) -> Iterator[_Shown]:
     from bridge.cli.view_sources import RecordedSource, calibration_for, phase_shifted
     from bridge.config import default_threads
     from bridge.forecaster import Forecaster
     from bridge.recordings import clip_frames
     from bridge.viewer import LocalForecasts
 
-    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map)
-    forecaster = Forecaster.load(plan.weights, threads=plan.threads or default_threads())
+    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map, console)
+    with busy(console, "loading the weights"):
+        forecaster = Forecaster.load(plan.weights, threads=plan.threads or default_threads())
+        calibration = calibration_for(forecaster)
     if clip.layout_id != forecaster.layout.id:
         raise InvalidInput(
             f"{clip.clip_id} has layout {clip.layout_id}", field="recording", expected=forecaster.layout.id
@@ -189,7 +193,7 @@ def _recorded(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[
         history,
         readouts,
         forecasts,
-        calibration=calibration_for(forecaster),
+        calibration=calibration,
         false_alarms_per_hour=plan.false_alarms_per_hour,
         seed=config.seed,
     )
@@ -207,14 +211,15 @@ def _recorded(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[
 
 
 @contextmanager
-def _streamed(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[_Shown]:
+def _streamed(plan: ViewPlan, history: History, readouts: Readouts, console: Console) -> Iterator[_Shown]:
     from bridge.cli.view_sources import StreamedSource
     from bridge.client import connect
 
     assert plan.to is not None
-    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map)
+    clip = choose_clip(plan.recording, plan.clip_id, plan.joint_map, console)
     config = replace(plan.config, layout_id=clip.layout_id).validated()
-    client = connect(plan.to, config=config, **plan.credentials)
+    with busy(console, f"connecting to {plan.to}"):
+        client = connect(plan.to, config=config, **plan.credentials)
     source = StreamedSource(client, clip, plan.avatars, history, readouts)
     said: dict[str, object] = {
         "source": "server",
@@ -230,7 +235,7 @@ def _streamed(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[
 
 
 @contextmanager
-def _watched(plan: ViewPlan, history: History, readouts: Readouts) -> Iterator[_Shown]:
+def _watched(plan: ViewPlan, history: History, readouts: Readouts, console: Console) -> Iterator[_Shown]:
     from bridge.cli.view_sources import WatchedSource
 
     assert plan.watch is not None

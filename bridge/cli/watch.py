@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +11,12 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from bridge.cli.credentials import TlsCa, TlsCert, TlsKey, TokenFile, client_credentials
-from bridge.errors import BridgeError
+from bridge.cli.credentials import NO_CREDENTIALS, CredentialFiles, with_credentials
+from bridge.cli.help_page import examples
+from bridge.cli.options import DEFAULT_SERVER, OnlyAvatar, OnlyClient
+from bridge.cli.output import write_json
+from bridge.cli.progress import busy
+from bridge.errors import BridgeError, InvalidInput
 
 if TYPE_CHECKING:
     from bridge.cli.watch_view import WatchView
@@ -23,20 +26,22 @@ _REFRESH_HZ = 8
 _LOOK_S = 0.1
 
 
+@examples(
+    ("pose-bridge watch", "The server of this machine, until Ctrl-C."),
+    ("pose-bridge watch --server studio:50551 --tls-ca tls.pem --json", "Another one over TLS, for a program to read."),
+)
+@with_credentials(curve=False)
 def watch(
-    server: Annotated[str, typer.Argument(metavar="ADDRESS", help="HOST:PORT of the server (gRPC).")] = (
-        "127.0.0.1:50551"
-    ),
-    avatar: Annotated[str, typer.Option(help="Only this avatar. [default: all]")] = "",
-    client: Annotated[str, typer.Option(help="Only avatars of this client. [default: all]")] = "",
+    server: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Server to ask: HOST:PORT (gRPC; no other transport has this).")
+    ] = DEFAULT_SERVER,
+    avatar: OnlyAvatar = "",
+    client: OnlyClient = "",
     after: Annotated[
         int | None, typer.Option(min=0, metavar="CURSOR", help="Alerts after this one too; 0: all that are stored.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long. [default: at Ctrl-C]")] = None,
-    token_file: TokenFile = None,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
+    credentials: CredentialFiles = NO_CREDENTIALS,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line for every alert and verdict.")
     ] = False,
@@ -47,17 +52,13 @@ def watch(
     """
     from bridge.cli.watch_view import WatchView
     from bridge.client import AlertsClient
+    from bridge.client.address import TransportKind, parse_address
 
-    credentials = client_credentials(
-        token_file=token_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        curve_server_key=None,
-        curve_key=None,
-    )
-    reader = AlertsClient(server, token=credentials["token"], tls=credentials["tls"])
-    reader.newest(limit=1)  # a server that is not there, or has no alerts to show, says so at once
+    if parse_address(server).kind is not TransportKind.GRPC:
+        raise InvalidInput(f"{server} is not gRPC", field="server", expected=f"HOST:PORT, such as {DEFAULT_SERVER}")
+    reader = AlertsClient(server, **credentials.read())
+    with busy(Console(stderr=True), f"asking {server}"):
+        reader.newest(limit=1)  # a server that is not there, or has no alerts to show, says so at once
     view = WatchView()
     failures: list[BridgeError] = []
     threads = [
@@ -105,7 +106,7 @@ def _alerts(reader: AlertsClient, view: WatchView, after: int | None, client: st
     for alert in reader.watch(after, client_name=client, avatar_id=avatar):
         view.add_alert(alert)
         if as_json:
-            print(json.dumps({"alert": alert_to_json(alert)}), flush=True)
+            write_json({"alert": alert_to_json(alert)})
 
 
 def _verdicts(reader: AlertsClient, view: WatchView, client: str, avatar: str, as_json: bool) -> None:
@@ -122,4 +123,4 @@ def _verdicts(reader: AlertsClient, view: WatchView, client: str, avatar: str, a
                 "evidence": verdict.evidence,
                 "alert_id": verdict.alert_id or None,
             }
-            print(json.dumps({"verdict": said}), flush=True)
+            write_json({"verdict": said})

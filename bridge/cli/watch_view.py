@@ -117,7 +117,7 @@ def alerts_table(alerts: list[Alert]) -> RenderableType:
         return Text("No alerts.", style="dim")
     table = Table(box=None, pad_edge=False, title="Alerts", title_justify="left")
     for name in ("time", "avatar", "state", "severity", "p", "where", "id"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name in ("time", "p", "id"), overflow="fold")
     for alert in alerts:
         on = alert.active
         when = datetime.fromtimestamp(alert.recorded_unix_us / 1e6).strftime("%H:%M:%S")

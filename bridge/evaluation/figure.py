@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bridge.errors import InvalidInput
 from bridge.evaluation.evaluate import Evaluation
 from bridge.evaluation.methods import REFERENCE, REFINED
 from bridge.evaluation.report import paired_interval
 from bridge.evaluation.robustness import Robustness
+from bridge.whole_file import check_output, whole_file
 
 FORMATS = (".png", ".svg")
 _INCHES, _DOTS_PER_INCH = (16.0, 10.5), 100
@@ -42,10 +42,7 @@ def check_figure_path(path: Path) -> None:
     Raises:
         InvalidInput: naming what is wrong.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInput(f"{path.name} is no picture", field="figure", expected=f"a name that ends in {FORMATS}")
-    if not path.parent.is_dir():
-        raise InvalidInput(f"there is no folder {path.parent}", field="figure", expected="an existing folder")
+    check_output(path, field="figure", suffixes=FORMATS)
 
 
 def save_figure(path: Path, evaluation: Evaluation, robustness: Robustness | None = None) -> None:
@@ -75,7 +72,8 @@ def save_figure(path: Path, evaluation: Evaluation, robustness: Robustness | Non
     for axis in axes.values():
         axis.spines[["top", "right"]].set_visible(False)
         axis.title.set_fontsize(14)
-    figure.savefig(path, dpi=_DOTS_PER_INCH)
+    with whole_file(path, field="figure", keep_suffix=True) as draft:
+        figure.savefig(draft, dpi=_DOTS_PER_INCH)
 
 
 def _errors_over_time(axis: Axes, evaluation: Evaluation) -> None:

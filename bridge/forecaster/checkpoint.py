@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from bridge.forecaster.model import GruSnf
 from bridge.forecaster.refinement import Refinement
 from bridge.limits import MAX_FRAME_RATE_HZ
 from bridge.skeleton import Layout
+from bridge.whole_file import whole_file
 
 FORMAT = "posebridge.gru_snf"
 FORMAT_VERSION = 1
@@ -145,11 +145,16 @@ def rewrite_metadata(path: Path, **changes: Any) -> None:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], strings: dict[str, str]) -> None:
-    """Write named tensors with string metadata, atomically."""
-    partial = path.with_name(f"{path.name}.partial")
+    """Write named tensors with string metadata, atomically.
+
+    Raises:
+        InvalidInput: if the file cannot be written.
+        ResourceExhausted: if there is no room for it.
+    """
     # Not save_file: it leaves a file that only its owner can read.
-    partial.write_bytes(save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, metadata=strings))
-    os.replace(partial, path)
+    content = save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, metadata=strings)
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -158,9 +163,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         CheckpointError: if the file is missing or damaged.
     """
-    if not path.is_file():
-        raise CheckpointError(f"no such file: {path}", field="weights", expected="a .safetensors file")
     try:
+        if not path.is_file():
+            raise CheckpointError(f"no such file: {path}", field="weights", expected="a .safetensors file")
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import queue
 import sys
 import threading
@@ -51,7 +52,7 @@ def configure_logging(
     if log_format == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        colors = log_file is None and stream.isatty()
+        colors = log_file is None and _shows_colours(stream)
         last = [
             _escape_control_characters,
             structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_plain_traceback),
@@ -74,6 +75,11 @@ def configure_logging(
     )
     logging.raiseExceptions = False  # otherwise a failure of a handler is told on stderr, which may be what failed
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def _shows_colours(stream: IO[str]) -> bool:
+    """Whether it is a terminal that can, of somebody who did not say that they want none (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def flush_logs() -> None:

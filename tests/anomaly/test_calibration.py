@@ -15,7 +15,7 @@ import pytest
 from bridge.anomaly.calibration import BUNDLED_CALIBRATION, Calibration
 from bridge.anomaly.rule import run_rule
 from bridge.anomaly.scored import FrameScores, ScoredTrack
-from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput
+from bridge.errors import CheckpointError, FailedPrecondition, InvalidInput, ResourceExhausted
 from bridge.wire.alerts import AlertState, NoVerdict
 from tests.anomaly.builders import IDENTITY, calibration, normal_track
 
@@ -215,7 +215,7 @@ def test_a_save_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("numpy.savez_compressed", full)
-    with pytest.raises(InvalidInput, match="No space left"):
+    with pytest.raises(ResourceExhausted, match="No space left"):
         NORMAL.save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["normal.npz"]

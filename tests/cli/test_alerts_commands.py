@@ -67,7 +67,19 @@ def test_alerts_are_listed_shown_and_acknowledged(scene: Scene, tmp_path: Path) 
 
 def test_watch_says_every_alert_and_verdict_as_a_line(scene: Scene) -> None:
     scene.desk.raise_alert(1)
-    command = [sys.executable, "-m", "bridge.cli", "watch", scene.address, "--json", "--after", "0", "--seconds", "60"]
+    command = [
+        sys.executable,
+        "-m",
+        "bridge.cli",
+        "watch",
+        "--server",
+        scene.address,
+        "--json",
+        "--after",
+        "0",
+        "--seconds",
+        "60",
+    ]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
@@ -79,7 +91,7 @@ def test_watch_says_every_alert_and_verdict_as_a_line(scene: Scene) -> None:
 
 
 def test_watch_without_a_server_says_so_and_ends() -> None:
-    done = run("watch", "127.0.0.1:1", "--seconds", "1")
+    done = run("watch", "--server", "127.0.0.1:1", "--seconds", "1")
     assert done.returncode == 1
     assert "pose-bridge: error" in done.stderr
 

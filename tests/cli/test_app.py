@@ -37,7 +37,7 @@ def test_what_goes_wrong_is_one_clear_line_and_exit_code_1() -> None:
 def test_wrong_usage_is_exit_code_2() -> None:
     done = run("replay")
     assert done.returncode == 2
-    assert "file" in done.stderr.lower()
+    assert "RECORDING" in done.stderr
 
 
 def test_with_debug_the_way_to_the_error_is_shown() -> None:

@@ -19,7 +19,7 @@ CONTRACT = {
 
 def test_both_presets_are_measured_told_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "speed.png"
-    options = ("--quick", "--json", "--batch", "2", "--samples", "2", "--horizon", "2")
+    options = ("--quick", "--json", "--batch", "2", "--samples", "2", "--horizon-frames", "2")
     files = ("--weights", tiny_weights(tmp_path), "--figure", picture)
     result = CliRunner().invoke(app, ["bench", "rollout", *options, *map(str, files)], catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -147,8 +147,8 @@ def test_a_recording_is_exported_as_the_requests_of_a_stream(tmp_path: Path) -> 
     ("name", "said"),
     [
         ("body.txt", "export: body.txt has no suffix that says in which form; expected FILE.pbr"),
-        ("nowhere/body.jsonl", "cannot write"),
-        ("nowhere/body.pbr", "cannot write"),
+        ("nowhere/body.jsonl", "export: there is no folder"),
+        ("nowhere/body.pbr", "export: there is no folder"),
     ],
 )
 def test_an_export_that_cannot_be_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, said: str) -> None:

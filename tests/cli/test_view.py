@@ -134,7 +134,7 @@ def test_what_a_server_publishes_is_shown(server: ServeCommand, tmp_path: Path) 
         (("--watch", "nowhere"), "watch: 'nowhere' is no address"),
         (("body.npz", "--watch", "tcp://127.0.0.1:1"), "watch: shows what others send, and a recording is given"),
         (("--to", "nowhere"), "address: 'nowhere' is no address"),
-        (("missing.npz",), "data: no such file or folder: missing.npz"),
+        (("missing.npz",), "recording: no such file or folder: missing.npz"),
         (("--host", "0.0.0.0"), "host: 0.0.0.0 can be reached from other machines"),
         (("--layout", "martian", "--watch", "tcp://127.0.0.1:1"), "config.layout_id: no layout 'martian'"),
         (("--futures", "8", "--samples", "4"), "config.futures: 8 futures from 4 samples"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bridge.errors import CheckpointError
+from bridge.errors import CheckpointError, ResourceExhausted
 from bridge.forecaster import Forecaster, Metadata, Refinement
 from bridge.forecaster.checkpoint import (
     FORMAT_VERSION,
@@ -219,10 +220,10 @@ def test_a_write_that_breaks_off_leaves_the_old_file_whole(weights: Path, monkey
     def disk_full(path: Path, data: bytes) -> int:
         with path.open("wb") as file:
             file.write(data[: len(data) // 2])
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     before = weights.read_bytes()
     monkeypatch.setattr(Path, "write_bytes", disk_full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ResourceExhausted, match="no space"):
         save_checkpoint(weights, small_model(seed=1), METADATA)
     assert weights.read_bytes() == before

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from bridge.bench.saver.rules import Rule
 from bridge.bench.saver.tally import Tally, Way
+from bridge.whole_file import whole_file
 
 # Okabe and Ito 2008: told apart whatever one's colour vision.
 _NTH, _THRESHOLD = "#0072B2", "#D55E00"
@@ -45,7 +46,8 @@ def draw_figure(tallies: Mapping[Rule, Tally], path: Path, *, title: str) -> Non
         axes.margins(0.12)
         axes.legend(frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path)
+    with whole_file(path, field="figure", keep_suffix=True) as draft:
+        figure.savefig(draft)
 
 
 def _filled(tally: Tally, way: Way = Way.FORECAST) -> float | None:

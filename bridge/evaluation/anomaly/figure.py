@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bridge.evaluation.anomaly.results import AnomalyEvaluation
 from bridge.evaluation.anomaly.run import OURS
 from bridge.evaluation.figure import check_figure_path
+from bridge.whole_file import whole_file
 
 _INK, _FAINT, _OURS, _OTHERS = "#1B1F24", "#57606A", "#D55E00", "#9AA4AE"
 
@@ -32,7 +33,8 @@ def save_anomaly_figure(path: Path, result: AnomalyEvaluation) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.title.set_fontsize(13)
         axis.tick_params(colors=_FAINT)
-    figure.savefig(path, dpi=100)
+    with whole_file(path, field="figure", keep_suffix=True) as draft:
+        figure.savefig(draft, dpi=100)
 
 
 def _kinds(axes: Axes, result: AnomalyEvaluation) -> None:
