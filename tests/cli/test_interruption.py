@@ -148,6 +148,11 @@ def test_what_was_to_be_ignored_stays_ignored() -> None:
     assert (done.stdout, done.returncode) == ("0\n", 0)
 
 
+def test_an_interrupt_in_code_made_of_text_changes_no_exit_code() -> None:
+    interrupted = BEGIN + "try: exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt: pass\n"
+    assert in_python(interrupted + "i.settle(); sys.exit(143)\n").returncode == 143
+
+
 def test_once_all_is_done_no_signal_changes_the_exit_code() -> None:
     done = in_python(BEGIN + "i.settle(); os.kill(os.getpid(), signal.SIGINT); time.sleep(0.05); sys.exit(3)\n")
     assert (done.returncode, done.stderr) == (3, "")
