@@ -37,7 +37,6 @@ from bridge.client import connect
 from bridge.errors import BridgeError, NotFound
 from bridge.wire.values import SessionConfig
 
-_INTERRUPTED = 130
 _SHORT = 0.98
 """A video that gives less than this share of the pictures that it says it has was cut or is damaged."""
 
@@ -103,12 +102,13 @@ class _Sinks:
 class _Interrupt:
     """Ctrl-C and SIGTERM end the capture at the next picture; a second one ends the command at once."""
 
+    number = signal.SIGINT
     wanted = False
 
     def __call__(self, number: int, frame: object) -> None:
         if self.wanted:
             raise KeyboardInterrupt
-        self.wanted = True
+        self.wanted, self.number = True, signal.Signals(number)
 
 
 def run_capture(plan: CapturePlan, *, print_json: bool) -> None:
@@ -117,7 +117,7 @@ def run_capture(plan: CapturePlan, *, print_json: bool) -> None:
     Raises:
         BridgeError: if it cannot be begun, or broke off; what was seen until then is written.
         NotFound: if nobody was ever detected.
-        typer.Exit: with 130 if a video or folder was not seen to its end.
+        typer.Exit: with 130 (143 after SIGTERM) if a video or folder was not seen to its end.
     """
     console = Console(stderr=True, highlight=False)
     tally = _Tally()
@@ -178,7 +178,7 @@ def run_capture(plan: CapturePlan, *, print_json: bool) -> None:
         }
         write_json(document)
     if tally.ended_by in ("interrupt", "window") and not source.live:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(128 + interrupt.number)
 
 
 def _look(

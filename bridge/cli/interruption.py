@@ -40,6 +40,9 @@ class Interruption:
         """Let no signal change any more how this process ends: all is done, the interpreter is about to go."""
         for number in _NUMBERS:
             signal.signal(number, signal.SIG_IGN)
+        # CPython remembers that an interrupt left code made of text (as dataclasses is), and would end this process by
+        # SIGINT in place of its exit code; other such code makes it forget.
+        exec("")
 
     def _was_lost(self, lost: sys.UnraisableHookArgs) -> None:
         """Python swallows what is raised in a destructor or a weak reference's callback: interrupt once more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -146,6 +147,15 @@ def test_what_was_to_be_ignored_stays_ignored() -> None:
         + "os.kill(os.getpid(), signal.SIGHUP); print(i.number)\n"
     )
     assert (done.stdout, done.returncode) == ("0\n", 0)
+
+
+def test_an_interrupt_in_code_made_of_text_changes_no_exit_code(tmp_path: Path) -> None:
+    code = BEGIN + "try: exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt: pass\ni.settle()\nsys.exit(143)\n"
+    (tmp_path / "interrupted.py").write_text(code, encoding="utf-8")
+    search_path = os.pathsep.join([str(REPOSITORY), str(tmp_path)])
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, env=environment(PYTHONPATH=search_path), stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode == 143
 
 
 def test_once_all_is_done_no_signal_changes_the_exit_code() -> None:
