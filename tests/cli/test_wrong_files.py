@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bridge.cli.app import app
 from bridge.errors import BridgeError
+from bridge.recordings import BUNDLED_RECORDING
 from tests.cli.helpers import make_recording
 
 KINDS = ("folder", "text", "empty", "picture", "half", "other_keys", "other_layout", "pickled", "missing")
@@ -46,19 +47,26 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (("score",), (), "recording"),
         (("plot",), (), "recording"),
-        (("replay",), ("--export", "/dev/null"), "recording"),
+        (("replay",), ("--export", "out.pbr"), "recording"),
         (("calibrate",), ("--out", "/dev/null"), "recordings"),
         (("evaluate", "--data"), (), "data"),
         (("train", "--out", "/dev/null", "--data"), (), "data"),
         (("info", "--weights"), (), "weights"),
-        (("score", "bridge/cli/data/sports2d_demo.npz", "--calibration"), (), "calibration"),
+        (("score", str(BUNDLED_RECORDING), "--calibration"), (), "calibration"),
         (("config", "check"), (), "config"),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else words,
 )
 def test_it_is_told_in_one_line(
-    wrong: Path, kind: str, before: tuple[str, ...], after: tuple[str, ...], field: str
+    wrong: Path,
+    kind: str,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    field: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, [*before, str(wrong / kind), *after])
     if (before, kind) == (("config", "check"), "empty"):
         assert done.exit_code == 0  # a file that sets nothing is fine
