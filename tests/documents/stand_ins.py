@@ -15,24 +15,24 @@ BUNDLED = REPOSITORY / "bridge" / "cli" / "data" / "sports2d_demo.npz"
 
 
 def _save(path: Path, clip: Clip, rows: np.ndarray, subject: str) -> None:
-    step_us = round(1e6 / clip.fps)
+    step_us = round(2e6 / clip.fps)
     save_recording(
         path,
         pose_m=clip.pose_m[rows],
         visibility=clip.visibility[rows],
         timestamp_us=np.arange(1, len(rows) + 1, dtype=np.int64) * step_us,
-        fps=clip.fps,
+        fps=clip.fps / 2,
         layout_id=clip.layout_id,
         subject=subject,
     )
 
 
 def _to_and_fro(folder: Path, subjects: int, repeats: int) -> None:
-    """Recordings of several subjects: steady parts of the bundled one, forwards and backwards, each at another size."""
+    """Recordings of several subjects at 15 Hz: the steady part of the bundled one, forwards and backwards."""
     folder.mkdir()
     clip = load_clips(BUNDLED)[0]
     steady = np.flatnonzero(clip.detected)[: len(clip.detected) // 2]
-    there_and_back = np.concatenate([steady, steady[-2:0:-1]])
+    there_and_back = np.concatenate([steady, steady[-2:0:-1]])[::2]
     for number in range(subjects):
         rows = np.tile(np.roll(there_and_back, 29 * number), repeats)
         _save(folder / f"person{number}.npz", clip, rows, f"person{number}")
