@@ -14,6 +14,7 @@ from bridge.cli.help_page import CommandPage, GroupPage, examples
 from bridge.cli.options import DEFAULT_SERVER, AsJson, OnlyAvatar, OnlyClient, Server
 from bridge.cli.output import write_json
 from bridge.cli.progress import busy
+from bridge.cli.tables import print_tables
 from bridge.limits import MAX_ALERTS_PER_ANSWER
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_alerts(
     console = Console(stderr=True)
     with busy(console, f"asking {server}"):
         page = reader.newest(limit=limit, client_name=client, avatar_id=avatar, active_only=active)
-    console.print(alerts_table(list(page.alerts)))
+    print_tables(console, alerts_table(list(page.alerts), whole=True))
     if as_json:
         write_json({"alerts": [alert_to_json(a) for a in page.alerts], "last_cursor": page.last_cursor})
 
@@ -105,7 +106,7 @@ def show(
     console = Console(stderr=True)
     with busy(console, f"asking {server}"):
         alert, snapshot = reader.snapshot(alert_id)
-    console.print(alerts_table([alert]))
+    print_tables(console, alerts_table([alert], whole=True))
     document: dict[str, object] = {"alert": alert_to_json(alert), "frames": 0}
     if snapshot is not None:
         p_values = [None if p != p else float(p) for p in snapshot.p_values.tolist()]

@@ -32,7 +32,7 @@ def convert_motion(
     to_file = out.suffix.lower() == _SUFFIX
     _check_place(source, out, to_file)
     if clip_id is None:
-        clips = read_motion(source, joint_map, console)
+        clips = read_motion(source, joint_map, console, field="source")
     else:
         clips = [choose_clip(source, clip_id, joint_map, console)]
     if to_file and len(clips) > 1:

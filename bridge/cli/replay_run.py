@@ -90,16 +90,12 @@ def export_clip(path: Path, clip: Clip, config: SessionConfig) -> int:
     Raises:
         InvalidInput: if the suffix names none, nothing can be written there, the layout's name does not fit, or the
             config is wrong.
+        ResourceExhausted: if there is no room for the file.
     """
     require_known_export(path)
-    try:
-        if path.suffix == request_lines.SUFFIX:
-            return request_lines.save_request_lines(path, clip, config, avatar_id=AVATAR)
-        return native_recordings.save_native_recording(path, clip)
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot write {path}: {error.strerror}", field="export", expected="a file in a folder to write in"
-        ) from None
+    if path.suffix == request_lines.SUFFIX:
+        return request_lines.save_request_lines(path, clip, config, avatar_id=AVATAR)
+    return native_recordings.save_native_recording(path, clip)
 
 
 def save_forecasts(path: Path, forecasts: Sequence[Forecast], clip: Clip, *, recording: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf import json_format
 
 from bridge.recordings import Clip, clip_frames
+from bridge.whole_file import whole_file
 from bridge.wire.codec import config_to_message, frame_to_message
 from bridge.wire.generated.posebridge.v1 import forecast_pb2
 from bridge.wire.values import SessionConfig
@@ -22,16 +22,15 @@ def save_request_lines(path: Path, clip: Clip, config: SessionConfig, *, avatar_
     Field names are protobuf JSON's (``timestampUs``); times of capture are the recording's. A file there is replaced.
 
     Raises:
-        InvalidInput: if a field of the config is wrong, or does not go with another.
+        InvalidInput: if a field of the config is wrong, or does not go with another, or the file cannot be written.
+        ResourceExhausted: if there is no room for the file.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
+    with whole_file(path, field="export") as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for request in _requests(clip, config.validated(), avatar_id):
             # What has its default value is written too: `"landmarks": []` says that nobody was detected.
             line = json_format.MessageToJson(request, indent=None, always_print_fields_with_no_presence=True)
             file.write(line + "\n")
-    size = partial.stat().st_size
-    os.replace(partial, path)
+        size = file.tell()
     return size
 
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 _AMPLE = 1000
 
 
-def print_tables(console: Console, *tables: Table) -> None:
-    """Print tables, each in as many parts as the console's width asks for."""
+def print_tables(console: Console, *tables: Table | Text) -> None:
+    """Print tables, each in as many parts as the console's width asks for, and words in place of one."""
     for table in tables:
-        for part in parts(table, console):
+        for part in parts(table, console) if isinstance(table, Table) else [table]:
             console.print(part)
 
 

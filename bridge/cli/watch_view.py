@@ -111,13 +111,13 @@ def _avatars(lines: list[tuple[tuple[str, str], _Line]]) -> RenderableType:
     return table
 
 
-def alerts_table(alerts: list[Alert]) -> RenderableType:
-    """A table of alerts."""
+def alerts_table(alerts: list[Alert], *, whole: bool = False) -> Table | Text:
+    """A table of alerts; ``whole`` keeps every word of it in one piece, above all the ids."""
     if not alerts:
         return Text("No alerts.", style="dim")
     table = Table(box=None, pad_edge=False, title="Alerts", title_justify="left")
     for name in ("time", "avatar", "state", "severity", "p", "where", "id"):
-        table.add_column(name, no_wrap=name in ("time", "p", "id"), overflow="fold")
+        table.add_column(name, no_wrap=whole and name != "where")
     for alert in alerts:
         on = alert.active
         when = datetime.fromtimestamp(alert.recorded_unix_us / 1e6).strftime("%H:%M:%S")

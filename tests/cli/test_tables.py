@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bridge.cli.tables import print_tables
+from bridge.cli.watch_view import alerts_table
+from tests.anomaly.alerts import raised
 
 
 def wide(columns: int) -> Table:
@@ -19,7 +23,7 @@ def wide(columns: int) -> Table:
     return table
 
 
-def printed(table: Table, width: int) -> str:
+def printed(table: Table | Text, width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
     print_tables(console, table)
     assert isinstance(console.file, io.StringIO)
@@ -44,6 +48,17 @@ def test_every_part_names_its_rows_and_title_and_caption_stand_once() -> None:
         assert text.count(f"method_{row} ") == parts
     assert (text.count("Errors"), text.count("in millimetres")) == (1, 1)
     assert text.index("Errors") < text.index("┏") < text.rindex("┏") < text.index("in millimetres")
+
+
+def test_an_id_can_be_copied_from_a_narrow_terminal() -> None:
+    known = raised(1)
+    long = replace(
+        known, id="01a2232cdb51515fe57ddeb7fec2", client_name="a-client-of-ours", avatar_id="player-number-1"
+    )
+    text = printed(alerts_table([long], whole=True), 80)
+    assert long.id in text
+    assert "a-client-of-ours/player-number-1" in text
+    assert "…" not in text
 
 
 def test_a_table_that_fits_is_left_as_it_is() -> None:
