@@ -11,7 +11,9 @@ document in one folder. Words after ``sh`` say how:
     needs the motion data, a video and a MediaPipe model, that program, or the built native library; skipped where it
     is missing.
 ``needs-WORD``
-    needs a device or a network that a plain machine lacks (``needs-camera``): run with ``pytest -m device``.
+    needs a device that a plain machine lacks (``needs-camera``): run with ``pytest -m device``.
+``by-hand``
+    changes the system (root, systemd, containers): never run by a test.
 ``in=FILE``
     is run by that script of ours: the test checks that each of its lines stands there.
 """
@@ -24,7 +26,7 @@ from pathlib import Path
 
 from tests.support import REPOSITORY
 
-WORDS = {"stays", "slow", "motion", "video", "grpcurl", "native"}
+WORDS = {"stays", "slow", "by-hand", "motion", "video", "grpcurl", "native"}
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 _NO_DOCUMENTS = ("LICENSE", "CHANGELOG")
 
