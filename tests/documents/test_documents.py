@@ -98,6 +98,7 @@ def test_commands_that_need_a_device(document: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_stand_in_blocks_that_are_run(document: str) -> None:
     """So that no command escapes: a line that begins like one of ours stands in a block that is marked ``sh``."""
+    assert not re.search(r"^ +```sh", read(document), flags=re.MULTILINE), "a block in a list is not run: take it out"
     for fence in fences(read(document)):
         unknown = set(fence.words) - WORDS - {word for word in fence.words if word.startswith(("in=", "needs-"))}
         assert not unknown, f"{document}, line {fence.line}: {unknown}"
