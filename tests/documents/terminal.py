@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -107,8 +108,9 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for running in reversed(self._running):
-            running.interrupt()
+        with ExitStack() as ending:  # all of them, last first, whatever one of them does
+            for running in self._running:
+                ending.callback(running.interrupt)
 
 
 class _Staying:
