@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridge.errors import InvalidInput
 from bridge.figures.bodies import Theme, ThemeName, theme_of
 from bridge.figures.drawing import Drawing
 from bridge.figures.film import GIF, MP4, Film
@@ -19,6 +18,7 @@ from bridge.figures.strip import draw_strip
 from bridge.forecaster.results import ForecastResult
 from bridge.frames import Frame, Window
 from bridge.skeleton import Layout
+from bridge.whole_file import check_output, whole_file
 from bridge.wire.values import Forecast
 
 
@@ -132,20 +132,17 @@ class Animation:
 
         Raises:
             InvalidInput: if the suffix is another, or the file cannot be written.
+            ResourceExhausted: if there is no room for it.
             FailedPrecondition: if ffmpeg is wanted and missing.
             Unavailable: if ffmpeg fails.
         """
         path = Path(path)
-        if path.suffix.lower() not in (".gif", ".mp4"):
-            raise InvalidInput(f"{path} has no known suffix", field="path", expected=".gif or .mp4")
-        if path.suffix.lower() == ".mp4":
-            save_mp4(path, self._film.pictures(MP4))
-            return
-        try:
-            path.write_bytes(self.gif)
-        except OSError as error:
-            problem = f"cannot write {path}: {error.strerror or error}"
-            raise InvalidInput(problem, field="path", expected="a file that can be written") from None
+        check_output(path, field="path", suffixes=(".gif", ".mp4"))  # before some seconds of drawing
+        with whole_file(path, field="path", keep_suffix=True) as draft:
+            if path.suffix.lower() == ".mp4":
+                save_mp4(draft, self._film.pictures(MP4))
+            else:
+                draft.write_bytes(self.gif)
 
 
 def title_of(moment: Moment) -> str:

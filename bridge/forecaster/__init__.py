@@ -5,8 +5,9 @@ Names load on first use: a process that only handles finished forecasts never wa
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bridge.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from bridge.forecaster.checkpoint import BUNDLED_WEIGHTS, Metadata
@@ -62,10 +63,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # a type checker that saw this would believe in any name
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = on_first_use(__name__, _HOME_OF)

@@ -7,8 +7,8 @@ document in one folder. Words after ``sh`` say how:
     its last command goes on until Ctrl-C, while the blocks below it run: the document says "in a second terminal".
 ``slow``
     lasts minutes: run with ``pytest -m soak``.
-``motion``, ``video``, ``grpcurl``, ``native``
-    needs the motion data, a video and a MediaPipe model, that program, or the built native library; skipped where it
+``motion``, ``video``, ``native``
+    needs the motion data, a video and a MediaPipe model, or the built native library; skipped where it
     is missing.
 ``needs-WORD``
     needs a device that a plain machine lacks (``needs-camera``): run with ``pytest -m device``.
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tests.support import REPOSITORY
 
-WORDS = {"stays", "slow", "by-hand", "motion", "video", "grpcurl", "native"}
+WORDS = {"stays", "slow", "by-hand", "motion", "video", "native"}
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 _NO_DOCUMENTS = ("LICENSE", "CHANGELOG")
 

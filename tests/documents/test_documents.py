@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -127,10 +128,21 @@ def test_documents_that_are_run_elsewhere_are() -> None:
 
 
 def test_readmes_two_commands_are_run_by_ci() -> None:
+    """What the script takes out of README is these two, and it runs both."""
     readme, script = read("README.md"), (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
     for command in _RUN_BY_CI:
         assert f"```\n{command}\n```" in readme
-    assert "README.md" in script
+    taking = re.findall(r"^(?:readme_line\(\) .*|(?:see|try)=.*)$", script, flags=re.MULTILINE)
+    taken = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join([*taking, 'printf "%s\\n" "$see" "$try"'])],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert tuple(taken.stdout.splitlines()) == _RUN_BY_CI
+    for name in ("see", "try"):
+        assert f'bash -euo pipefail -c "${name}"' in script
 
 
 @pytest.mark.parametrize(

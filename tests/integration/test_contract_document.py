@@ -273,10 +273,3 @@ def test_the_table_of_errors_has_every_code_with_its_status() -> None:
         for code in re.findall(r"[A-Z_]+", codes)
     }
     assert told == {kind.name: kind.grpc_status for kind in ErrorKind}
-
-
-def test_linked_files_exist() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
-    assert targets
-    for target in targets:
-        assert target.startswith("http") or (DOCUMENT.parent / target).exists(), target

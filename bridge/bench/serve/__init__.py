@@ -12,8 +12,9 @@ Names load on first use: client processes start quickly and hold little.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bridge.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from bridge.bench.serve.bench import BenchOptions, BenchReport, run_bench
@@ -57,10 +58,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # a type checker that saw this would believe in any name
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = on_first_use(__name__, _HOME_OF)
